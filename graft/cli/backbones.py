@@ -1,0 +1,122 @@
+"""backbones list | import | show."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Annotated, Final
+
+import typer
+
+from graft.cli.output import JsonFlag, err, print_json, print_table, say
+from graft.client.backbones import Backbone
+from graft.client.blocking import Client
+from graft.errors import FailedPrecondition
+from graft.local.plan import check_installed, local_environ, make_plan
+from graft.names import check_id
+from graft.runfile import live_run
+
+app = typer.Typer(help="Backbones: the pretrained networks in the store.", no_args_is_help=True)
+
+_IMPORTER: Final = "services.embedder.backbones"
+_DIGEST_SHOWN: Final = 12
+
+
+@app.command("list")
+def list_backbones(json: JsonFlag = False) -> None:
+    """List the catalogue."""
+    with Client() as client:
+        found = client.backbones.list()
+    if json:
+        print_json(found)
+        return
+    rows = [
+        [one.id, one.modality, _size(one), one.endpoints[0].dim, _mib(one), one.digest[:12]]
+        for one in found
+        if one.endpoints
+    ]
+    print_table(["backbone", "reads", "input", "dim", "MiB", "digest"], rows)
+
+
+@app.command()
+def show(
+    backbone: Annotated[str, typer.Argument(metavar="BACKBONE")], json: JsonFlag = False
+) -> None:
+    """Show one backbone."""
+    with Client() as client:
+        found = client.backbones.get(backbone)
+    print_json(found) if json else _tell(found)
+
+
+@app.command("import")
+def import_backbone(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="HANDLE|DIR|TAR", help="A TF-Hub handle, a SavedModel, or a .tar.gz."
+        ),
+    ],
+    name: Annotated[str, typer.Option("--name", help="The name in the catalogue.")],
+    size: Annotated[
+        int | None, typer.Option(help="Input pixels, where the module says none.")
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Import a backbone into the store; the one step that may reach the network."""
+    check_id(name, "backbone")
+    check_installed()
+    with err().status("importing (TensorFlow takes some seconds to load)"):
+        _import(source, name, size)
+    with Client() as client, err().status("warming it up in the embedder"):
+        client.backbones.load(name)
+        found = client.backbones.get(name)  # what was loaded may bear the name of a twin
+    print_json(found) if json else _tell(found)
+
+
+def _import(source: str, name: str, size: int | None) -> None:
+    """Run the importer as a process of its own: it needs TensorFlow, this command does not."""
+    environ = dict(local_environ())
+    run = live_run(environ)
+    if not environ.get("GRAFT_STORE"):
+        environ["GRAFT_STORE"] = run.store if run else make_plan(environ).store
+    command = [sys.executable, "-m", _IMPORTER, f"--name={name}"]
+    command += [f"--size={size}"] if size else []
+    done = subprocess.run(
+        [*command, "--", source],
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        lines = done.stderr.strip().splitlines()
+        reason, _, text = (lines[-1] if lines else "").partition(": ")
+        known = text and reason.isupper()
+        raise FailedPrecondition(
+            text if known else f"the import of {source} failed. Received: {lines[-1:]}",
+            reason=reason if known else "",
+        )
+
+
+def _size(backbone: Backbone) -> str:
+    return "x".join(map(str, backbone.input_size))
+
+
+def _mib(backbone: Backbone) -> str:
+    return f"{backbone.size_bytes / 2**20:.1f}"
+
+
+def _tell(backbone: Backbone) -> None:
+    say(f"{backbone.name}  {backbone.digest[:_DIGEST_SHOWN]}  {_mib(backbone)} MiB")
+    say(f"  reads {backbone.modality}s of {_size(backbone)}: {backbone.preprocessing}")
+    for endpoint in backbone.endpoints:
+        say(f"  {endpoint.name}: {endpoint.dim} numbers")
+    for what, text in (
+        ("engine", backbone.engine),
+        ("origin", backbone.origin),
+        ("licence", backbone.licence),
+        ("description", backbone.description),
+    ):
+        if text:
+            say(f"  {what}: {text}")

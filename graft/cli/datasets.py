@@ -1,0 +1,62 @@
+"""datasets list | show | delete."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from graft.cli.output import JsonFlag, print_json, print_table, say, warn
+from graft.client.blocking import Client
+
+app = typer.Typer(help="Data sets: labelled examples, in versions.", no_args_is_help=True)
+
+DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="The data set's name.")]
+
+
+@app.command("list")
+def list_datasets(json: JsonFlag = False) -> None:
+    """List the data sets."""
+    with Client() as client:
+        found = client.datasets.list()
+    if json:
+        print_json(found)
+    else:
+        rows = [
+            [one.name.rpartition("/")[2], one.version, one.example_count, len(one.labels)]
+            for one in found
+        ]
+        print_table(["data set", "version", "examples", "classes"], rows)
+
+
+@app.command()
+def show(
+    dataset: DatasetArgument,
+    version: Annotated[int, typer.Option(min=0, help="0 is the newest.")] = 0,
+    json: JsonFlag = False,
+) -> None:
+    """Show one data set: its classes, and what was not taken and why."""
+    with Client() as client:
+        found = client.datasets.get(dataset, version=version)
+    if json:
+        print_json(found)
+        return
+    say(f"{found.name} version {found.version}: {found.example_count} examples")
+    say(
+        f"rejected {found.rejected_count}, duplicates {found.duplicate_count},"
+        f" under two labels {found.conflict_count}"
+    )
+    for text in found.warnings:
+        warn(text)
+    print_table(["label", "examples"], [[label, count] for label, count in found.labels.items()])
+    if found.issues:
+        rows = [[one.path, one.label, one.message] for one in found.issues]
+        print_table(["file", "label", "issue"], rows)
+
+
+@app.command()
+def delete(dataset: DatasetArgument, json: JsonFlag = False) -> None:
+    """Remove a data set with all its versions."""
+    with Client() as client:
+        client.datasets.delete(dataset)
+    print_json({"deleted": dataset}) if json else say(f"deleted {dataset}")

@@ -1,0 +1,152 @@
+"""evaluate and report: how good a model is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from graft.cli.output import (
+    JsonFlag,
+    accuracy_words,
+    note,
+    print_json,
+    print_table,
+    progress,
+    say,
+    share,
+    warn,
+)
+from graft.cli.predict import ModelArgument
+from graft.client.blocking import Client
+from graft.client.reports import Evaluation, Interval
+from graft.client.scoring import Scoring
+from graft.errors import InvalidArgument
+from graft.reading import read_examples
+
+_SHOWN = 10
+
+
+def evaluate(
+    model: ModelArgument,
+    path: Annotated[Path, typer.Argument(help="Labelled examples, as for `graft train`.")],
+    json: JsonFlag = False,
+) -> None:
+    """Score a model on labelled examples that it has not seen."""
+    examples = read_examples(path)
+    with Client() as client, progress() as shown:
+        bar = shown.add_task("predict", total=len(examples.examples), unit="examples")
+        scoring = client.evaluate(
+            model,
+            examples.examples,
+            on_progress=lambda done: shown.update(bar, completed=done),
+        )
+    for text in examples.warnings:
+        warn(text)
+    _warn(scoring)
+    if json:
+        print_json(document(scoring))
+    else:
+        _tell(scoring)
+
+
+def document(scoring: Scoring) -> dict[str, Any]:
+    """A scoring as the contract has it; what could not be scored stands beside it."""
+    return {
+        "accuracy": scoring.accuracy.estimate,
+        "accuracy_interval": scoring.accuracy,
+        "macro_f1": scoring.macro_f1,
+        "log_loss": scoring.log_loss,
+        "ece": scoring.ece,
+        "per_class": {label: entry for label, entry in scoring.per_class.items() if entry.count},
+        "count": scoring.count,
+        "unknown": scoring.unknown,
+        "unseen_labels": scoring.unseen,
+        "unseen_unknown": scoring.unseen_unknown,
+        "problems": scoring.problems,
+        "versions": scoring.versions,
+    }
+
+
+def _warn(scoring: Scoring) -> None:
+    for path, why in list(scoring.problems.items())[:_SHOWN]:
+        warn(why if path in why else f"{path}: {why}")
+    if len(scoring.problems) > _SHOWN:
+        warn(f"{len(scoring.problems) - _SHOWN} more could not be read")
+    if scoring.unseen:
+        names = ", ".join(f"{label!r} ({count})" for label, count in scoring.unseen.items())
+        total = sum(scoring.unseen.values())
+        warn(
+            f"{total} examples bear labels that the model was not trained on and are in no figure:"
+            f" {names}; it said 'unknown' to {scoring.unseen_unknown} of them"
+        )
+
+
+def _tell(scoring: Scoring) -> None:
+    say(f"{accuracy_words(scoring.accuracy)} on {scoring.count} examples")
+    say(
+        f"macro F1 {scoring.macro_f1:.3f}   log loss {scoring.log_loss:.3f}"
+        f"   calibration error {scoring.ece:.3f}   unknown {scoring.unknown}"
+    )
+    rows = [
+        [label, one.count, _share(one.precision), _share(one.recall), f"{one.f1:.3f}"]
+        for label, one in scoring.per_class.items()
+        if one.count
+    ]
+    print_table(["label", "count", "precision", "recall", "f1"], rows)
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else share(value)
+
+
+def report(
+    model: ModelArgument,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write the report as one page to this file.")
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Show the report of a model: how good it was on examples held out in training."""
+    with Client() as client:
+        found = client.report(model)
+    if html is not None:
+        _write(html, found.html)
+        note(f"wrote {html}")
+    if json:
+        print_json(found.evaluation.document)
+    else:
+        _tell_report(found.evaluation)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InvalidArgument(
+            f"cannot write {path}: {error.strerror}. Received: --html {path}"
+        ) from error
+
+
+def _tell_report(report: Evaluation) -> None:
+    say(report.model_version)
+    how = f", by {report.method} on {report.evaluated_count}" if report.accuracy else ""
+    say(accuracy_words(report.accuracy) + how)
+    for text in report.warnings:
+        warn(text)
+    rows = [
+        [one.label, one.count, _interval(one.precision), _interval(one.recall)]
+        for one in report.per_class
+    ]
+    print_table(["label", "count", "precision", "recall"], rows)
+    if report.confused:
+        say("most confused:")
+        for pair in report.confused[:_SHOWN]:
+            say(f"  {pair.truth} taken for {pair.answer}: {pair.count} ({share(pair.share)})")
+
+
+def _interval(value: Interval | None) -> str:
+    if value is None:
+        return "-"
+    return f"{share(value.estimate)} ({share(value.low)} to {share(value.high)})"

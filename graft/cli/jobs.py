@@ -1,0 +1,73 @@
+"""jobs list | show | watch | cancel."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from graft.cli.output import JsonFlag, accuracy_words, print_json, print_table, say
+from graft.client.blocking import Client
+from graft.client.jobs import Job, succeeded
+
+app = typer.Typer(help="Training jobs.", no_args_is_help=True)
+
+JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The job's id or whole name.")]
+
+
+@app.command("list")
+def list_jobs(json: JsonFlag = False) -> None:
+    """List the jobs, newest first."""
+    with Client() as client:
+        found = client.jobs.list()
+    if json:
+        print_json(found)
+        return
+    rows = [[one.id, one.state, one.model.rpartition("/")[2], one.create_time] for one in found]
+    print_table(["job", "state", "model", "created"], rows)
+
+
+@app.command()
+def show(job: JobArgument, json: JsonFlag = False) -> None:
+    """Show one job."""
+    with Client() as client:
+        found = client.jobs.get(job)
+    print_json(found) if json else _tell(found)
+
+
+@app.command()
+def watch(job: JobArgument, json: JsonFlag = False) -> None:
+    """Follow a job to its end; with --json, a line an event. Exit 1 unless it SUCCEEDED."""
+    with Client() as client:
+        last = client.jobs.get(job)
+        for event in client.watch(job):
+            last = event.job
+            if json:
+                print_json(event)
+            else:
+                say(f"{event.revision:>4}  {last.state:<10} {event.kind}{_doing(last)}")
+    succeeded(last)
+
+
+@app.command()
+def cancel(job: JobArgument, json: JsonFlag = False) -> None:
+    """Ask a job to stop."""
+    with Client() as client:
+        found = client.cancel(job)
+    print_json(found) if json else say(f"{found.id} is {found.state}")
+
+
+def _doing(job: Job) -> str:
+    if job.progress is None or job.state != "RUNNING":
+        return ""
+    doing = job.progress
+    return f"  {doing.phase} {doing.done}/{doing.total or '?'} {doing.unit}"
+
+
+def _tell(job: Job) -> None:
+    say(f"{job.name}: {job.state}{_doing(job)}")
+    say(f"  {job.model} from {job.dataset} version {job.dataset_version}, seed {job.seed}")
+    if job.result:
+        say(f"  version {job.result.version}: {accuracy_words(job.result.accuracy)}")
+    if job.error:
+        say(f"  {job.error.reason}: {job.error.message}")

@@ -1,0 +1,184 @@
+"""train: a folder or manifest in, a model out."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.progress import Progress, TaskID
+
+from graft.cli.durations import parse_duration
+from graft.cli.output import (
+    JsonFlag,
+    accuracy_words,
+    counted,
+    note,
+    print_json,
+    progress,
+    say,
+    warn,
+)
+from graft.client.blocking import Client
+from graft.client.datasets import Dataset
+from graft.client.jobs import Job, succeeded
+from graft.client.training import TrainingOptions
+from graft.errors import Internal
+from graft.examples import ExampleSet
+from graft.names import check_id
+from graft.reading import read_examples
+
+_ISSUES_SHOWN: Final = 10
+
+
+class Task(StrEnum):
+    """What a model may do."""
+
+    AUTO = "auto"
+    CLASSIFICATION = "classification"
+    DETECTION = "detection"
+
+
+PathArgument = Annotated[
+    Path, typer.Argument(help="A folder of class folders, or a CSV or JSONL manifest.")
+]
+ModelOption = Annotated[
+    str, typer.Option("--model", help="The model; its data set is named alike.")
+]
+BackboneOption = Annotated[str, typer.Option(help="auto, or a name of `graft backbones list`.")]
+BudgetOption = Annotated[
+    str,
+    typer.Option(
+        help="For choosing the head: kinds that would take longer, by estimate, are left out and"
+        " told. 60s, 2m, 1h; embedding is not counted."
+    ),
+]
+WaitFlag = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the model.")]
+
+
+def train(
+    path: PathArgument,
+    model: ModelOption,
+    task: Annotated[
+        Task, typer.Option(help="auto is classification; detection is not in this version.")
+    ] = Task.AUTO,
+    backbone: BackboneOption = "auto",
+    budget: BudgetOption = "",
+    seed: Annotated[int, typer.Option(min=0, help="The seed of every random choice.")] = 0,
+    wait: WaitFlag = True,
+    json: JsonFlag = False,
+) -> None:
+    """Train a model on labelled examples."""
+    started = time.monotonic()
+    check_id(model, "model")
+    options = TrainingOptions(
+        task=task.value,
+        backbone=backbone,
+        budget_s=parse_duration(budget) if budget else None,
+        seed=seed,
+    )
+    examples = read_examples(path)
+    with Client() as client:
+        options.spec(client.project, model, model)  # refuses what is wrong before the upload
+        dataset = _upload(client, model, examples)
+        _tell_data(examples, dataset)
+        job = client.train(model, options=options)
+        if wait:
+            job = follow(client, job)
+        seconds = time.monotonic() - started
+        if wait:
+            _tell_report(client, job, dataset)
+    if not wait:
+        print_json(job) if json else say(f"{job.id}  (`graft jobs watch {job.id}` follows it)")
+    elif json:
+        print_json(_document(job, seconds))
+    else:
+        _tell_model(job, seconds, model)
+
+
+def _upload(client: Client, model: str, examples: ExampleSet) -> Dataset:
+    with progress() as shown:
+        bar = shown.add_task("upload", total=len(examples.examples), unit="examples")
+        return client.import_examples(
+            model,
+            examples.examples,
+            on_progress=lambda done: shown.update(bar, completed=done.examples),
+        )
+
+
+def follow(client: Client, job: Job) -> Job:
+    """Show a job's progress to its end; answer it, or raise what became of it."""
+    last = job
+    with progress() as shown:
+        bars: dict[str, TaskID] = {}
+        for event in client.watch(job.name):
+            last = event.job
+            _show(shown, bars, last)
+    return succeeded(last)
+
+
+def _show(shown: Progress, bars: dict[str, TaskID], job: Job) -> None:
+    doing = job.progress
+    if doing is None or not doing.phase:
+        return
+    if doing.phase not in bars:
+        for bar in bars.values():
+            shown.update(bar, completed=shown.tasks[bar].total or 1)
+        bars[doing.phase] = shown.add_task(doing.phase, total=None, unit=doing.unit)
+    total = doing.total or None
+    shown.update(bars[doing.phase], completed=doing.done, total=total, unit=doing.unit)
+
+
+def _tell_data(examples: ExampleSet, dataset: Dataset) -> None:
+    """Say what was taken and what was not."""
+    taken, classes = dataset.example_count, len(dataset.labels)
+    note(f"{counted(taken, 'example')} of {counted(classes, 'class', 'classes')}")
+    for extension, count in examples.skipped.items():
+        note(f"skipped {counted(count, f'{extension} file')}: no images")
+    for text in (*examples.warnings, *dataset.warnings):
+        warn(text)
+    for count, what in (
+        (dataset.rejected_count, "rejected"),
+        (dataset.conflict_count, "left out: the same bytes under two labels"),
+        (dataset.duplicate_count, "used once: the same bytes again under the same label"),
+    ):
+        if count:
+            warn(f"{counted(count, 'file')} {what}")
+    for issue in dataset.issues[:_ISSUES_SHOWN]:
+        note(f"  {issue.path}: {issue.message}")
+    if len(dataset.issues) > _ISSUES_SHOWN:
+        note(f"  ... `graft datasets show {dataset.name.rpartition('/')[2]}` tells the rest")
+
+
+def _tell_report(client: Client, job: Job, dataset: Dataset) -> None:
+    """Pass on what the report warns of and the import did not: heads left untried, say."""
+    if job.result is None:
+        return
+    for text in client.report(job.result.model_version).evaluation.warnings:
+        if text not in dataset.warnings:
+            warn(text)
+
+
+def _document(job: Job, seconds: float) -> dict[str, object]:
+    result = job.result
+    if result is None:
+        raise Internal(f"the job {job.id} SUCCEEDED without a result. Received: {job.name}")
+    accuracy = result.accuracy
+    return {
+        "model": job.model,
+        "version": result.version,
+        "accuracy": accuracy
+        and {"estimate": accuracy.estimate, "low": accuracy.low, "high": accuracy.high},
+        "seconds": round(seconds, 3),
+        "job": job.name,
+    }
+
+
+def _tell_model(job: Job, seconds: float, model: str) -> None:
+    result = job.result
+    if result is None:
+        raise Internal(f"the job {job.id} SUCCEEDED without a result. Received: {job.name}")
+    say(f"{model} version {result.version}: {accuracy_words(result.accuracy)}, {seconds:.1f} s")
+    say(f"the report: graft report {model} --html report.html")

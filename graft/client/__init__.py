@@ -1,0 +1,1 @@
+"""The client library; everything public is exported by `graft` itself."""

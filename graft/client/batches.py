@@ -1,0 +1,66 @@
+"""Splitting many items into requests that a server takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from graft.client.connection import ServerInfo
+from graft.content import MESSAGE_SLACK_BYTES, Item, item_name, item_size, too_large
+from graft.errors import GraftError, InvalidArgument
+
+REQUEST_ITEMS: Final = 64
+"""Items of one request, where the server takes that many: more gains nothing in throughput and
+makes one slow answer of many."""
+
+REQUESTS_IN_FLIGHT: Final = 4
+"""Enough to keep the embedder's device busy while a finished answer travels back."""
+
+_ITEM_OVERHEAD_BYTES: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The positions, ascending, of items that travel together; `failures` are not sent at all."""
+
+    positions: tuple[int, ...]
+    failures: tuple[tuple[int, GraftError], ...] = ()
+
+
+def split(items: Sequence[Item], limits: ServerInfo) -> Iterator[Batch]:
+    """Yield batches within `limits`; each position is in exactly one of them, once.
+
+    An item that cannot be read, or that the server would refuse for its size, is a failure of the
+    batch where it would have travelled.
+    """
+    bound = limits.max_message_bytes - MESSAGE_SLACK_BYTES
+    count = min(REQUEST_ITEMS, limits.max_items)
+    positions: list[int] = []
+    failures: list[tuple[int, GraftError]] = []
+    size = 0
+    for position, item in enumerate(items):
+        own = _checked_size(item, position, min(bound, limits.max_image_bytes))
+        if isinstance(own, GraftError):
+            failures.append((position, own))
+            continue
+        if positions and (len(positions) >= count or size + own > bound):
+            yield Batch(tuple(positions), tuple(failures))
+            positions, failures, size = [], [], 0
+        positions.append(position)
+        size += own
+    if positions or failures:
+        yield Batch(tuple(positions), tuple(failures))
+
+
+def _checked_size(item: Item, position: int, limit: int) -> int | GraftError:
+    try:
+        size = item_size(item)
+    except GraftError as error:
+        return error
+    if size <= limit:
+        return size + _ITEM_OVERHEAD_BYTES
+    problem = too_large(item_name(item, position), size, limit)
+    return InvalidArgument(
+        problem.message, reason=problem.reason, metadata={"limit": str(limit), "unit": "bytes"}
+    )

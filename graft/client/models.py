@@ -1,0 +1,132 @@
+"""Models: versions, aliases and reports of what was trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from graft.client.connection import Connection
+from graft.client.numbers import whole
+from graft.client.pages import every
+from graft.client.reports import Evaluation, Interval, Report, optional_interval
+from graft.client.times import optional_time
+from graft.model.v1 import model_pb2
+from graft.names import LIVE, AliasName, ModelName, check_id, expand_servable, project_name
+from graft.trainer.v1 import model_service_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """All versions under one name; the alias `live` is what the bare name means."""
+
+    name: str
+    versions: tuple[int, ...]
+    aliases: Mapping[str, int]
+
+    @property
+    def id(self) -> str:
+        """The last part of the name."""
+        return self.name.rpartition("/")[2]
+
+    @classmethod
+    def from_proto(cls, model: model_pb2.Model) -> Model:
+        """Read a model off the wire."""
+        return cls(model.name, tuple(model.versions), dict(model.aliases))
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """One trained model; `labels` are in the order of every score vector."""
+
+    name: str
+    version: int
+    labels: tuple[str, ...]
+    backbone: str
+    backbone_digest: str
+    endpoint: str
+    head: str
+    head_parameters: Mapping[str, str]
+    head_size_bytes: int
+    dataset: str
+    dataset_version: int
+    training_job: str
+    seed: int
+    accuracy: Interval | None
+    example_count: int
+    create_time: datetime | None
+    suite_version: str
+
+    @classmethod
+    def from_proto(cls, version: model_pb2.ModelVersion) -> ModelVersion:
+        """Read a version off the wire."""
+        return cls(
+            name=version.name,
+            version=version.version,
+            labels=tuple(version.labels),
+            backbone=version.features.backbone,
+            backbone_digest=version.features.backbone_digest,
+            endpoint=version.features.endpoint,
+            head=version.head.kind,
+            head_parameters=dict(version.head.parameters),
+            head_size_bytes=version.head.size_bytes,
+            dataset=version.dataset,
+            dataset_version=version.dataset_version,
+            training_job=version.training_job,
+            seed=version.seed,
+            accuracy=optional_interval(version, "accuracy"),
+            example_count=version.example_count,
+            create_time=optional_time(version, "create_time"),
+            suite_version=version.suite_version,
+        )
+
+
+class Models:
+    """The models of one project; `model` is NAME, NAME@ALIAS, NAME/VERSION or a whole name."""
+
+    def __init__(self, connection: Connection, project: str) -> None:
+        self._connection = connection
+        self._project = project
+
+    async def list(self) -> tuple[Model, ...]:
+        """List the models by name."""
+        request = model_service_pb2.ListModelsRequest(parent=project_name(self._project))
+        found = await every(self._connection, "models", "ListModels", request, "models")
+        return tuple(Model.from_proto(one) for one in found)
+
+    async def get(self, model: str) -> Model:
+        """Tell one model, by NAME. Raises NotFound."""
+        request = model_service_pb2.GetModelRequest(name=str(self._model(model)))
+        return Model.from_proto((await self._connection.call("models", "GetModel", request)).model)
+
+    async def version(self, model: str) -> ModelVersion:
+        """Tell one version. Raises NotFound."""
+        name = expand_servable(model, project=self._project)
+        request = model_service_pb2.GetModelVersionRequest(name=name)
+        response = await self._connection.call("models", "GetModelVersion", request)
+        return ModelVersion.from_proto(response.version)
+
+    async def report(self, model: str) -> Report:
+        """Answer the report of one version, as data and as a page. Raises NotFound."""
+        name = expand_servable(model, project=self._project)
+        request = model_service_pb2.GetEvaluationRequest(name=name, include_html=True)
+        response = await self._connection.call("models", "GetEvaluation", request)
+        return Report(Evaluation.from_proto(response.evaluation), response.html.decode("utf-8"))
+
+    async def promote(self, model: str, version: int, *, alias: str = LIVE) -> Model:
+        """Make an alias point at a version; predictors follow within two seconds."""
+        name = AliasName(self._model(model), check_id(alias, "alias"))
+        request = model_service_pb2.SetAliasRequest(
+            name=str(name), version=whole(version, "version")
+        )
+        return Model.from_proto((await self._connection.call("models", "SetAlias", request)).model)
+
+    async def delete(self, model: str) -> None:
+        """Remove a model with all its versions. Raises NotFound."""
+        request = model_service_pb2.DeleteModelRequest(name=str(self._model(model)))
+        await self._connection.call("models", "DeleteModel", request)
+
+    def _model(self, model: str) -> ModelName:
+        if model.startswith("projects/"):
+            return ModelName.parse(model)
+        return ModelName(self._project, check_id(model, "model"))

@@ -1,0 +1,125 @@
+"""Scoring a model on labelled examples that the user holds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+import numpy as np
+
+from graft import scores
+from graft.client.predictions import Prediction, Predictor
+from graft.client.reports import Interval
+from graft.content import Item, Problem
+from graft.errors import GraftError, InvalidArgument
+from graft.examples import Example
+from graft.scores import ClassScore
+
+_LEVEL = 0.95
+_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """How a model does on examples it has not seen.
+
+    Every figure is over the `count` examples that could be read and whose label the model knows.
+    `unknown` of them were flagged "I don't know"; they are judged by their label all the same.
+    `unseen` counts examples by labels that the model does not know: no answer to them could be
+    right, so they are told here and in no figure; `unseen_unknown` of them were flagged.
+    `problems` are the paths that could not be answered, with why. Versions are those that answered.
+    """
+
+    accuracy: Interval
+    macro_f1: float
+    log_loss: float
+    ece: float
+    per_class: Mapping[str, ClassScore]
+    count: int
+    unknown: int
+    unseen: Mapping[str, int]
+    unseen_unknown: int
+    problems: Mapping[str, str]
+    versions: tuple[int, ...]
+
+
+async def score_examples(
+    predictor: Predictor,
+    model: str,
+    examples: Sequence[Example],
+    *,
+    on_progress: Callable[[int], None] | None = None,
+) -> Scoring:
+    """Predict the examples and score the answers; raise InvalidArgument when none can be scored."""
+    labels = await predictor.labels(model)
+    problems = {one.path: one.source.message for one in examples if isinstance(one.source, Problem)}
+    usable = [(one, one.source) for one in examples if not isinstance(one.source, Problem)]
+    answered: list[tuple[str, Prediction]] = []
+    items: list[Item] = [source for _, source in usable]
+    async with aclosing(predictor.predict_each(model, items)) as answers:
+        number = 0
+        async for answer in answers:
+            if isinstance(answer, GraftError):
+                problems[usable[number][0].path] = answer.message
+            else:
+                answered.append((usable[number][0].label, answer))
+            number += 1
+            if on_progress is not None:
+                on_progress(number)
+    return score(answered, labels, problems)
+
+
+def score(
+    answered: Sequence[tuple[str, Prediction]],
+    labels: Sequence[str],
+    problems: Mapping[str, str],
+) -> Scoring:
+    """Score (label, prediction) pairs of a model that knows `labels`."""
+    index = {label: number for number, label in enumerate(labels)}
+    seen = [pair for pair in answered if pair[0] in index]
+    unseen = [pair for pair in answered if pair[0] not in index]
+    if not seen:
+        raise InvalidArgument(_nothing_to_score(labels, unseen, problems))
+    truth = np.array([index[label] for label, _ in seen], dtype=np.int64)
+    answer = np.array([index[one.label] for _, one in seen], dtype=np.int64)
+    confidence = np.array([one.score for _, one in seen], dtype=np.float64)
+    of_truth = np.array([probability(one, label, len(labels)) for label, one in seen])
+    by_class = scores.class_scores(truth, answer, len(labels))
+    right = int((truth == answer).sum())
+    low, high = scores.wilson_interval(right, len(seen))
+    return Scoring(
+        accuracy=Interval(scores.accuracy(truth, answer), low, high, _LEVEL),
+        macro_f1=scores.macro_f1(by_class),
+        log_loss=scores.log_loss(of_truth),
+        ece=scores.expected_calibration_error(confidence, truth == answer),
+        per_class=dict(zip(labels, by_class, strict=True)),
+        count=len(seen),
+        unknown=sum(one.unknown for _, one in seen),
+        unseen=Counter(label for label, _ in unseen),
+        unseen_unknown=sum(one.unknown for _, one in unseen),
+        problems=problems,
+        versions=tuple(sorted({one.version for _, one in answered})),
+    )
+
+
+def probability(prediction: Prediction, label: str, labels: int) -> float:
+    """The probability of a label; outside the labels sent, an equal part of what they leave."""
+    if label in prediction.scores:
+        return prediction.scores[label]
+    left = labels - len(prediction.scores)
+    return max(0.0, 1.0 - sum(prediction.scores.values())) / left if left > 0 else 0.0
+
+
+def _nothing_to_score(
+    labels: Sequence[str],
+    unseen: Sequence[tuple[str, Prediction]],
+    problems: Mapping[str, str],
+) -> str:
+    known = ", ".join(repr(label) for label in labels[:_SHOWN])
+    if unseen:
+        found = ", ".join(sorted({repr(label) for label, _ in unseen})[:_SHOWN])
+        return f"the model knows none of the labels; it knows {known}. Received: {found}"
+    first = next(iter(problems.items()), ("no example", "there was none"))
+    return f"no example could be answered. Received: {len(problems)} bad ones, first {first}"

@@ -1,0 +1,133 @@
+"""Examples as a stream of messages that fit the server's limits.
+
+Files are read in a thread, one message ahead of the wire and no further: gRPC asks for the next
+message when the last one has left, so memory is bounded by MESSAGE_BYTES, not by the data set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from graft.client.connection import ServerInfo
+from graft.content import (
+    MESSAGE_SLACK_BYTES,
+    Problem,
+    display_path,
+    item_size,
+    load,
+    too_large,
+)
+from graft.errors import GraftError, InvalidArgument
+from graft.examples import Example
+from graft.trainer.v1 import dataset_service_pb2
+
+MESSAGE_BYTES: Final = 4 * 1024 * 1024
+"""What a message is filled up to: small enough for progress to move, large enough to be cheap."""
+
+MESSAGE_EXAMPLES: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class UploadProgress:
+    """How much has been handed to the wire."""
+
+    examples: int
+    size_bytes: int
+
+
+class Upload:
+    """One import on its way; `failure` is what ended `messages` before its time.
+
+    gRPC answers a stream of requests that raises with a cancelled call and keeps the reason to
+    itself, so it is kept here for the caller.
+    """
+
+    def __init__(
+        self,
+        dataset: str,
+        *,
+        append: bool,
+        on_progress: Callable[[UploadProgress], None] | None = None,
+    ) -> None:
+        self.failure: Exception | None = None
+        self._dataset = dataset
+        self._append = append
+        self._on_progress = on_progress
+        self._done = UploadProgress(0, 0)
+
+    async def messages(
+        self, examples: Iterable[Example], limits: ServerInfo
+    ) -> AsyncGenerator[Any, None]:
+        """Yield ImportExamplesRequests; raise InvalidArgument when there is not one example."""
+        try:
+            chunks = _chunks(examples, limits)
+            while chunk := await asyncio.to_thread(next, chunks, None):
+                yield self._message(chunk)
+                self._advance(chunk)
+            if not self._done.examples:
+                raise InvalidArgument("a data set needs at least one example. Received: none")
+            yield dataset_service_pb2.ImportExamplesRequest(last=True)
+        except Exception as error:
+            self.failure = error
+            raise
+
+    def _message(self, chunk: list[Any]) -> Any:
+        if self._done.examples:
+            return dataset_service_pb2.ImportExamplesRequest(examples=chunk)
+        return dataset_service_pb2.ImportExamplesRequest(
+            dataset=self._dataset, mode=_mode(self._append), examples=chunk
+        )
+
+    def _advance(self, chunk: list[Any]) -> None:
+        size = sum(one.ByteSize() for one in chunk)
+        self._done = UploadProgress(self._done.examples + len(chunk), self._done.size_bytes + size)
+        if self._on_progress is not None:
+            self._on_progress(self._done)
+
+
+def _mode(append: bool) -> Any:
+    if append:
+        return dataset_service_pb2.IMPORT_MODE_APPEND
+    return dataset_service_pb2.IMPORT_MODE_REPLACE
+
+
+def _chunks(examples: Iterable[Example], limits: ServerInfo) -> Iterator[list[Any]]:
+    """Group examples in order; a message is closed before it would grow over its bounds."""
+    bound = min(MESSAGE_BYTES, limits.max_message_bytes - MESSAGE_SLACK_BYTES)
+    count = min(MESSAGE_EXAMPLES, limits.max_items)
+    chunk: list[Any] = []
+    size = 0
+    for example in examples:
+        packed = pack(example, limits)
+        own = packed.ByteSize() + 8
+        if chunk and (size + own > bound or len(chunk) >= count):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(packed)
+        size += own
+    if chunk:
+        yield chunk
+
+
+def pack(example: Example, limits: ServerInfo) -> Any:
+    """Read one example for the wire; a file that cannot be read or sent becomes a problem."""
+    path = display_path(example.path)
+    packed = dataset_service_pb2.Example(path=path, label=example.label)
+    problem = example.source if isinstance(example.source, Problem) else None
+    if problem is None:
+        assert not isinstance(example.source, Problem)
+        limit = min(limits.max_image_bytes, limits.max_message_bytes - MESSAGE_SLACK_BYTES)
+        try:
+            size = item_size(example.source)
+            if size > limit:
+                problem = too_large(path, size, limit)
+            else:
+                packed.content.CopyFrom(load(example.source))
+        except GraftError as error:
+            problem = Problem.from_error(error)
+    if problem is not None:
+        packed.problem.CopyFrom(problem.to_proto())
+    return packed

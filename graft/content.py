@@ -1,0 +1,106 @@
+"""What can be predicted or learned from: an image as a file or as bytes, or a text."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from graft.common.v1 import content_pb2, error_reason_pb2, problem_pb2
+from graft.errors import GraftError, InvalidArgument, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text, as opposed to the path of an image file."""
+
+    text: str
+
+
+Item = bytes | str | os.PathLike[str] | Text
+"""An image file's bytes, the path of an image file (str or Path), or a Text."""
+
+MESSAGE_SLACK_BYTES: Final = 64 * 1024
+"""Room in a message for names, lengths and framing around the contents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why one item was not taken: a name of ErrorReason without its prefix, and a sentence."""
+
+    reason: str
+    message: str
+
+    @classmethod
+    def from_proto(cls, problem: problem_pb2.Problem) -> Problem:
+        """Read a problem off the wire."""
+        name = error_reason_pb2.ErrorReason.Name(problem.reason)
+        return cls(name.removeprefix("ERROR_REASON_"), problem.message)
+
+    def to_proto(self) -> problem_pb2.Problem:
+        """Write it for the wire."""
+        return problem_pb2.Problem(reason=f"ERROR_REASON_{self.reason}", message=self.message)
+
+    @classmethod
+    def from_error(cls, error: GraftError) -> Problem:
+        """Tell an error as a problem of one item."""
+        return cls(error.reason, error.message)
+
+
+def display_path(path: str | os.PathLike[str]) -> str:
+    r"""Answer a path as valid Unicode: bytes of the name that are not UTF-8 appear as \xNN."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def item_name(item: Item, position: int) -> str:
+    """Answer how error texts call an item: its path, or its place among the items."""
+    return f"items[{position}]" if isinstance(item, bytes | Text) else display_path(item)
+
+
+def item_size(item: Item) -> int:
+    """Answer the size in bytes that an item takes on the wire; raise like `load` for a file."""
+    if isinstance(item, bytes):
+        return len(item)
+    if isinstance(item, Text):
+        return len(item.text.encode("utf-8"))
+    try:
+        found = Path(item).stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise InvalidArgument(f"{display_path(item)} is no file. Received: {item!r}")
+        return found.st_size
+    except (OSError, ValueError) as error:
+        raise file_error(item, error) from error
+
+
+def load(item: Item) -> content_pb2.Content:
+    """Read an item for the wire; raise NotFound or InvalidArgument naming the file."""
+    if isinstance(item, bytes):
+        return content_pb2.Content(image=item)
+    if isinstance(item, Text):
+        return content_pb2.Content(text=item.text)
+    try:
+        return content_pb2.Content(image=Path(item).read_bytes())
+    except (OSError, ValueError) as error:
+        raise file_error(item, error) from error
+
+
+def file_error(path: str | os.PathLike[str], error: OSError | ValueError) -> GraftError:
+    """Say why a file could not be read."""
+    shown = display_path(path)
+    if isinstance(error, FileNotFoundError):
+        return NotFound(f"there is no file {shown}. Received: {shown!r}")
+    if isinstance(error, IsADirectoryError):
+        return InvalidArgument(f"{shown} is a folder; a file was wanted. Received: {shown!r}")
+    why = (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
+    return InvalidArgument(f"{shown} cannot be read: {why}. Received: {shown!r}")
+
+
+def too_large(path: str, size: int, limit: int) -> Problem:
+    """Say that a file exceeds what the server takes."""
+    return Problem(
+        "IMAGE_TOO_LARGE",
+        f"{path} is larger than the {limit} bytes that the server takes for one image; store it"
+        f" smaller. Received: {size} bytes",
+    )

@@ -1,0 +1,98 @@
+"""Labelled examples as they lie on this machine: what a folder or a manifest is read into.
+
+Nothing is opened here but the manifest itself: an example carries the path of its file, which is
+read when it is sent. What can be told to be wrong without opening it is a Problem in its place, so
+that the import's summary names it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from graft.content import Item, Problem, display_path
+from graft.errors import InvalidArgument
+
+MAX_LABEL_BYTES: Final = 200
+
+IMAGE_EXTENSIONS: Final = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"}
+)
+"""Sent; whether the content is what the name says is for the server to judge."""
+
+UNSUPPORTED_EXTENSIONS: Final = frozenset(
+    {".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".psd", ".raw"}
+    | {".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf"}
+)
+"""Images in a format that Graft does not read: reported, since the user meant them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One labelled example; `path` is what reports show, `source` what is sent."""
+
+    path: str
+    label: str
+    source: Item | Problem
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleSet:
+    """The examples in a repeatable order; `skipped` counts files that are none, by extension."""
+
+    examples: tuple[Example, ...]
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def problems(self) -> tuple[Example, ...]:
+        """The examples that were found to be unusable without opening them."""
+        return tuple(one for one in self.examples if isinstance(one.source, Problem))
+
+
+def check_label(label: str, where: str) -> str:
+    """Answer a label that may be sent; raise InvalidArgument naming where it stands."""
+    if not label.strip():
+        raise InvalidArgument(f"{where}: a label is wanted. Received: {label!r}")
+    size = len(label.encode("utf-8", "replace"))
+    if size > MAX_LABEL_BYTES:
+        raise InvalidArgument(
+            f"{where}: a label has at most {MAX_LABEL_BYTES} bytes; shorten it. Received: {size}"
+            f" bytes, {label[:40]!r}..."
+        )
+    return label
+
+
+def is_foreign(name: str) -> bool:
+    """Whether a file is no image by its name; one without an extension is not judged."""
+    extension = extension_of(name)
+    return bool(extension) and extension not in IMAGE_EXTENSIONS | UNSUPPORTED_EXTENSIONS
+
+
+def extension_of(name: str) -> str:
+    """Answer the extension in lower case; numbers behind a dot (`scan.001`) are none."""
+    extension = os.path.splitext(name)[1].lower()
+    return "" if extension[1:].isdecimal() else display_path(extension)
+
+
+def problem_of_name(path: str) -> Problem | None:
+    """Say what is wrong with an image file that goes by its name."""
+    extension = extension_of(path)
+    if extension not in UNSUPPORTED_EXTENSIONS:
+        return None
+    return Problem(
+        "IMAGE_UNDECODABLE",
+        f"{path}: {extension} files are not read; convert it to JPEG or PNG. Received: {path!r}",
+    )
+
+
+def problem_of_mode(mode: int, path: str) -> Problem | None:
+    """Say what is wrong with something that is no regular file and must not be opened."""
+    if stat.S_ISREG(mode):
+        return None
+    return Problem(
+        "INVALID_ARGUMENT", f"{path} is no regular file and was not opened. Received: {path!r}"
+    )

@@ -1,0 +1,1 @@
+"""The suite on one machine: three services as child processes of one supervisor."""

@@ -1,0 +1,161 @@
+import datetime
+
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Interval(_message.Message):
+    __slots__ = ("estimate", "low", "high", "level")
+    ESTIMATE_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    estimate: float
+    low: float
+    high: float
+    level: float
+    def __init__(self, estimate: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., level: _Optional[float] = ...) -> None: ...
+
+class ClassEvaluation(_message.Message):
+    __slots__ = ("label", "example_count", "precision", "recall", "false_positive_rate", "false_negative_rate")
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    EXAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    PRECISION_FIELD_NUMBER: _ClassVar[int]
+    RECALL_FIELD_NUMBER: _ClassVar[int]
+    FALSE_POSITIVE_RATE_FIELD_NUMBER: _ClassVar[int]
+    FALSE_NEGATIVE_RATE_FIELD_NUMBER: _ClassVar[int]
+    label: str
+    example_count: int
+    precision: Interval
+    recall: Interval
+    false_positive_rate: Interval
+    false_negative_rate: Interval
+    def __init__(self, label: _Optional[str] = ..., example_count: _Optional[int] = ..., precision: _Optional[_Union[Interval, _Mapping]] = ..., recall: _Optional[_Union[Interval, _Mapping]] = ..., false_positive_rate: _Optional[_Union[Interval, _Mapping]] = ..., false_negative_rate: _Optional[_Union[Interval, _Mapping]] = ...) -> None: ...
+
+class ConfusionMatrix(_message.Message):
+    __slots__ = ("labels", "counts", "pairs")
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    PAIRS_FIELD_NUMBER: _ClassVar[int]
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    counts: _containers.RepeatedScalarFieldContainer[int]
+    pairs: _containers.RepeatedCompositeFieldContainer[ConfusedPair]
+    def __init__(self, labels: _Optional[_Iterable[str]] = ..., counts: _Optional[_Iterable[int]] = ..., pairs: _Optional[_Iterable[_Union[ConfusedPair, _Mapping]]] = ...) -> None: ...
+
+class ConfusedPair(_message.Message):
+    __slots__ = ("truth", "answer", "count", "share")
+    TRUTH_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    truth: str
+    answer: str
+    count: int
+    share: float
+    def __init__(self, truth: _Optional[str] = ..., answer: _Optional[str] = ..., count: _Optional[int] = ..., share: _Optional[float] = ...) -> None: ...
+
+class Mistake(_message.Message):
+    __slots__ = ("path", "sha256", "truth", "answer", "score")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    TRUTH_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    sha256: str
+    truth: str
+    answer: str
+    score: float
+    def __init__(self, path: _Optional[str] = ..., sha256: _Optional[str] = ..., truth: _Optional[str] = ..., answer: _Optional[str] = ..., score: _Optional[float] = ...) -> None: ...
+
+class Candidate(_message.Message):
+    __slots__ = ("kind", "parameters", "log_loss", "log_loss_standard_error", "accuracy", "duration", "chosen", "reason")
+    class ParametersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    LOG_LOSS_FIELD_NUMBER: _ClassVar[int]
+    LOG_LOSS_STANDARD_ERROR_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    CHOSEN_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    parameters: _containers.ScalarMap[str, str]
+    log_loss: float
+    log_loss_standard_error: float
+    accuracy: float
+    duration: _duration_pb2.Duration
+    chosen: bool
+    reason: str
+    def __init__(self, kind: _Optional[str] = ..., parameters: _Optional[_Mapping[str, str]] = ..., log_loss: _Optional[float] = ..., log_loss_standard_error: _Optional[float] = ..., accuracy: _Optional[float] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., chosen: _Optional[bool] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ImportIssue(_message.Message):
+    __slots__ = ("path", "label", "message")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    label: str
+    message: str
+    def __init__(self, path: _Optional[str] = ..., label: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+
+class DataSummary(_message.Message):
+    __slots__ = ("example_count", "rejected_count", "duplicate_count", "conflict_count", "issues", "warnings")
+    EXAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DUPLICATE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    CONFLICT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ISSUES_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    example_count: int
+    rejected_count: int
+    duplicate_count: int
+    conflict_count: int
+    issues: _containers.RepeatedCompositeFieldContainer[ImportIssue]
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, example_count: _Optional[int] = ..., rejected_count: _Optional[int] = ..., duplicate_count: _Optional[int] = ..., conflict_count: _Optional[int] = ..., issues: _Optional[_Iterable[_Union[ImportIssue, _Mapping]]] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Evaluation(_message.Message):
+    __slots__ = ("model_version", "method", "evaluated_count", "accuracy", "macro_f1", "log_loss", "expected_calibration_error", "per_class", "confusion", "mistakes", "candidates", "data", "interval_method", "unknown_threshold", "unknown_rate")
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    EVALUATED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    MACRO_F1_FIELD_NUMBER: _ClassVar[int]
+    LOG_LOSS_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_CALIBRATION_ERROR_FIELD_NUMBER: _ClassVar[int]
+    PER_CLASS_FIELD_NUMBER: _ClassVar[int]
+    CONFUSION_FIELD_NUMBER: _ClassVar[int]
+    MISTAKES_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_METHOD_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_RATE_FIELD_NUMBER: _ClassVar[int]
+    model_version: str
+    method: str
+    evaluated_count: int
+    accuracy: Interval
+    macro_f1: float
+    log_loss: float
+    expected_calibration_error: float
+    per_class: _containers.RepeatedCompositeFieldContainer[ClassEvaluation]
+    confusion: ConfusionMatrix
+    mistakes: _containers.RepeatedCompositeFieldContainer[Mistake]
+    candidates: _containers.RepeatedCompositeFieldContainer[Candidate]
+    data: DataSummary
+    interval_method: str
+    unknown_threshold: float
+    unknown_rate: float
+    def __init__(self, model_version: _Optional[str] = ..., method: _Optional[str] = ..., evaluated_count: _Optional[int] = ..., accuracy: _Optional[_Union[Interval, _Mapping]] = ..., macro_f1: _Optional[float] = ..., log_loss: _Optional[float] = ..., expected_calibration_error: _Optional[float] = ..., per_class: _Optional[_Iterable[_Union[ClassEvaluation, _Mapping]]] = ..., confusion: _Optional[_Union[ConfusionMatrix, _Mapping]] = ..., mistakes: _Optional[_Iterable[_Union[Mistake, _Mapping]]] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., data: _Optional[_Union[DataSummary, _Mapping]] = ..., interval_method: _Optional[str] = ..., unknown_threshold: _Optional[float] = ..., unknown_rate: _Optional[float] = ...) -> None: ...

@@ -1,0 +1,202 @@
+"""A head: the small classifier over embeddings that a user trained. Forward passes only.
+
+The predictor serves with this code and the trainer computes every number of its report with it, so
+the two cannot differ. NumPy only; importing registers nothing and has no effect.
+
+Every head keeps this contract (tests/contracts/test_heads.py runs it over all kinds):
+
+- it is immutable, holds plain float32 arrays, and nothing outside them shapes an answer;
+- it takes float32 `[n, dim]` for any n, 0 included, and answers float32 `[n, len(labels)]`;
+- a row's answer does not depend on the rows beside it (but for rounding);
+- vectors that are not finite are refused with InvalidArgument naming the first such row;
+- `from_arrays(kind, labels, head.to_arrays())` gives the same answers bit for bit.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graft.errors import DataLoss, InvalidArgument
+
+Floats = NDArray[np.float32]
+Arrays = dict[str, NDArray[Any]]
+
+TEMPERATURE = "temperature"
+UNKNOWN_BELOW = "unknown_below"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What is fitted on held-out answers once the weights stand.
+
+    `temperature` divides the logits (1 leaves them). `unknown_below`: an answer whose familiarity
+    (the largest probability) is below it is flagged unknown (0 flags nothing).
+    """
+
+    temperature: float = 1.0
+    unknown_below: float = 0.0
+
+    def to_arrays(self) -> Arrays:
+        return {
+            TEMPERATURE: np.array([self.temperature], np.float32),
+            UNKNOWN_BELOW: np.array([self.unknown_below], np.float32),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        temperature = float(take(arrays, TEMPERATURE, 1)[0])
+        if temperature <= 0:
+            raise DataLoss(f"the temperature of a head must be above 0; got {temperature}")
+        return cls(temperature, float(take(arrays, UNKNOWN_BELOW, 1)[0]))
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a head says about n vectors, in their order."""
+
+    proba: Floats  # [n, c], rows sum to 1
+    best: NDArray[np.int64]  # [n], the index of the most probable label; the first of equals
+    score: Floats  # [n], its probability
+    unknown: NDArray[np.bool_]  # [n], whether the input is unlike what the head was fitted on
+
+
+class Head(ABC):
+    """A fitted classifier over embeddings. Owns its arrays; never changes after construction."""
+
+    kind: ClassVar[str]
+
+    def __init__(self, labels: Sequence[str], dim: int, calibration: Calibration) -> None:
+        self.labels = tuple(labels)
+        self.dim = dim
+        self.calibration = calibration
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the arrays in memory, in bytes: what a cache of heads counts."""
+        return sum(array.nbytes for array in self.to_arrays().values())
+
+    def log_proba(self, x: Floats) -> Floats:
+        """Log probabilities, float32 `[n, c]`, of embeddings float32 `[n, dim]`."""
+        return log_softmax(self.logits(x))
+
+    def proba(self, x: Floats) -> Floats:
+        """Probabilities, float32 `[n, c]`, of embeddings float32 `[n, dim]`; rows sum to 1."""
+        return softmax(self.logits(x))
+
+    def answer(self, x: Floats) -> Answers:
+        """The most probable label of each of n embeddings, its score, and whether it is unknown."""
+        return self.decide(self.logits(x))
+
+    def decide(self, logits: Floats) -> Answers:
+        """The answers for logits `[n, c]` that this head, or a stack of heads, computed."""
+        proba = softmax(logits)
+        best = proba.argmax(axis=1)
+        score = proba[np.arange(len(proba)), best]
+        return Answers(proba, best, score, score < np.float32(self.calibration.unknown_below))
+
+    def logits(self, x: Floats) -> Floats:
+        """Calibrated logits, float32 `[n, c]`: their softmax is `proba`.
+
+        Raises InvalidArgument when `x` is not float32 `[n, dim]` or not finite.
+        """
+        check_shape(x, self.dim)
+        with np.errstate(all="ignore"):  # what overflows is refused by name below
+            logits = self._logits(x)
+        check_finite(x, logits)
+        return logits
+
+    @abstractmethod
+    def calibrated(self, calibration: Calibration) -> Self:
+        """The same head with other calibration, weights shared."""
+
+    @abstractmethod
+    def to_arrays(self) -> Arrays:
+        """Everything that shapes an answer, by name; the inverse is `from_arrays`."""
+
+    @classmethod
+    @abstractmethod
+    def from_arrays(cls, labels: Sequence[str], arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """The head of these arrays. Raises DataLoss when they do not fit together."""
+
+    @abstractmethod
+    def _logits(self, x: Floats) -> Floats:
+        """Calibrated logits of a batch of the right shape; not finite where `x` is not."""
+
+
+def check_shape(x: Floats, dim: int) -> None:
+    """Raises InvalidArgument unless `x` is float32 `[n, dim]`."""
+    if x.ndim != 2 or x.shape[1] != dim or x.dtype != np.float32:
+        raise InvalidArgument(
+            f"a head over {dim} features takes a float32 array [n, {dim}]; embed with the backbone "
+            f"and endpoint that the model names; got {x.dtype} {list(x.shape)}"
+        )
+
+
+def check_finite(x: Floats, logits: Floats) -> None:
+    """Raises InvalidArgument when a row of `logits` is not finite, so neither was that of `x`.
+
+    Looking at the few logits instead of the many features costs next to nothing.
+    """
+    good = np.isfinite(logits).all(axis=1)
+    if not good.all():
+        row = int(np.argmin(good))
+        raise InvalidArgument(
+            "embeddings must be finite numbers of ordinary size; check the input or the backbone; "
+            f"got {_describe(x[row])} in row {row} of {len(x)}",
+            metadata={"row": str(row)},
+        )
+
+
+def _describe(vector: Floats) -> str:
+    bad = vector[~np.isfinite(vector)]
+    return str(bad[0]) if len(bad) else f"values up to {np.abs(vector).max()}"
+
+
+def softmax(logits: Floats) -> Floats:
+    """Probabilities of logits `[n, c]`, row by row; no overflow whatever the sign."""
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+
+
+def log_softmax(logits: Floats) -> Floats:
+    """Log probabilities of logits `[n, c]`, row by row."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+
+
+def l2_normalise(x: Floats) -> Floats:
+    """Each row of `[n, d]` divided by its length; a row of zeros stays as it is.
+
+    A row too long for float32 becomes NaN, never zeros: an answer to it would mean nothing.
+    """
+    length = np.sqrt(np.einsum("nd,nd->n", x, x))[:, None]
+    length = np.where(length > 0, length, np.float32(1))
+    return np.asarray(x / np.where(np.isfinite(length), length, np.float32(np.nan)))
+
+
+def take(arrays: Mapping[str, NDArray[Any]], name: str, *shape: int) -> Floats:
+    """The float32 array `name` of this shape (-1: any length); raises DataLoss otherwise."""
+    array = arrays.get(name)
+    if array is None:
+        raise DataLoss(f"a head needs the array {name!r}; train again; got {sorted(arrays)}")
+    if array.dtype != np.float32 or not _fits(array.shape, shape):
+        wanted = ["any" if n < 0 else n for n in shape]
+        raise DataLoss(
+            f"the array {name!r} of a head must be float32 {wanted}; "
+            f"got {array.dtype} {list(array.shape)}"
+        )
+    if not np.isfinite(array).all():
+        raise DataLoss(f"the array {name!r} of a head must be finite; train again; got NaN or inf")
+    return array
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    return len(shape) == len(wanted) and all(
+        w in (-1, n) for n, w in zip(shape, wanted, strict=True)
+    )

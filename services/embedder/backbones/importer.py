@@ -1,0 +1,147 @@
+"""Bringing a SavedModel into the catalogue: probe it, describe it, store it, commit it.
+
+The files go up first and `backbone.json` last: before that the import does not exist. An import
+that was broken off leaves files under its digest; the next import of the same content writes the
+same files again and completes it, so two at once do no harm either.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from google.protobuf import timestamp_pb2
+
+from graft.embedder.v1 import backbone_pb2
+from graft.errors import FailedPrecondition, InvalidArgument
+from graft.names import BackboneName
+from services.common import layout
+from services.common.store.base import Store
+from services.embedder.backbones import record, source
+from services.embedder.preprocess import MAX_SIDE, Preprocess, parse
+
+METADATA = "metadata.json"
+_MAX_METADATA_BYTES = 1 << 20
+_MAX_TEXT = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user says about a module, over what the module and its metadata say.
+
+    `size` is (height, width) in pixels; `value_range` what 0..255 is mapped onto.
+    """
+
+    size: tuple[int, int] | None = None
+    value_range: tuple[float, float] | None = None
+
+
+def import_backbone(
+    store: Store, where: str, *, name: str, wishes: Wishes | None = None
+) -> backbone_pb2.Backbone:
+    """Imports a folder, a .tar.gz or a TF-Hub handle under `name`; answers its record.
+
+    Importing the same content again changes nothing but makes it the newest of its name.
+    Raises InvalidArgument, FailedPrecondition (an unusable SavedModel), ResourceExhausted,
+    Unavailable (no network, no store).
+    """
+    identity = BackboneName.parse(f"backbones/{name}")
+    with source.opened(where) as folder:
+        backbone = describe(folder, str(identity), where, wishes or Wishes())
+        prefix = layout.backbone_prefix(record.name_of(backbone))
+        for file in backbone.files:
+            store.put_file(prefix + record.FILES + file.path, folder / file.path)
+        store.put(prefix + record.RECORD, record.to_json(backbone))
+    return backbone
+
+
+def describe(folder: Path, name: str, where: str, wishes: Wishes) -> backbone_pb2.Backbone:
+    """The record of the SavedModel in `folder`, found by loading it and running one image."""
+    metadata = read_metadata(folder / METADATA)
+    height, width, shapes = _probe(folder, wishes.size or _stated_size(metadata))
+    low, high = wishes.value_range or _stated_range(metadata)
+    backbone = backbone_pb2.Backbone(
+        name=name,
+        modality=backbone_pb2.MODALITY_IMAGE,
+        input_size=[height, width],
+        preprocessing=str(parse(str(Preprocess(height, width, low, high)))),
+        endpoints=record.endpoints_of(shapes),
+        files=[record.file_of(folder, path) for path in source.model_files(folder)],
+        origin=_origin(where, metadata),
+        licence=_text(metadata, "licence"),
+        description=_text(metadata, "description") or _text(metadata, "trained"),
+        import_time=_now(),
+    )
+    backbone.digest = record.digest_of(backbone)
+    return backbone
+
+
+def _probe(
+    folder: Path, stated: tuple[int, int] | None
+) -> tuple[int, int, dict[str, tuple[int, ...]]]:
+    """Height, width and endpoint shapes. Imported here: describing is all that needs TensorFlow."""
+    from services.embedder.engines.module import load_module
+
+    module = load_module(folder)
+    height, width = stated or module.input_shape[:2]
+    if height is None or width is None:
+        text = "neither the module nor its metadata.json tells the input size; pass --size PIXELS"
+        raise InvalidArgument(f"{text}; the module takes {module.input_shape}", field="size")
+    if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE):
+        text = f"the input size must be 1 to {MAX_SIDE} pixels a side"
+        raise InvalidArgument(f"{text}; got {height} x {width}", field="size")
+    return height, width, module.endpoint_shapes(height, width)
+
+
+def read_metadata(path: Path) -> Mapping[str, object]:
+    """The metadata beside a SavedModel; empty where there are none. Raises FailedPrecondition."""
+    if not path.is_file():
+        return {}
+    try:
+        metadata = json.loads(path.read_bytes()[:_MAX_METADATA_BYTES])
+    except ValueError as error:
+        text = f"{METADATA} beside the SavedModel is no JSON; mend it or take it away"
+        raise FailedPrecondition(f"{text}; got {error}") from error
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def _stated_size(metadata: Mapping[str, object]) -> tuple[int, int] | None:
+    match metadata.get("input_size"):
+        case [int(height), int(width), *_] if height > 0 and width > 0:
+            return height, width
+        case int(side) if side > 0:
+            return side, side
+    return None
+
+
+def _stated_range(metadata: Mapping[str, object]) -> tuple[float, float]:
+    """The Reusable SavedModel contract for images is 0 to 1."""
+    match metadata.get("input_range"):
+        case [int() | float() as low, int() | float() as high] if low < high:
+            return float(low), float(high)
+    return 0.0, 1.0
+
+
+def _origin(where: str, metadata: Mapping[str, object]) -> str:
+    """The handle, or what the metadata say, or the folder's own name: never a path of ours."""
+    stated = _nested(metadata, ("repo", "commit", "file")) or _text(metadata, "origin")
+    return stated or (where if "://" in where else Path(where).name)
+
+
+def _nested(metadata: Mapping[str, object], keys: tuple[str, ...]) -> str:
+    about = metadata.get("source")
+    found = [str(about[key]) for key in keys if key in about] if isinstance(about, dict) else []
+    return " ".join(found)[:_MAX_TEXT]
+
+
+def _text(metadata: Mapping[str, object], key: str) -> str:
+    value = metadata.get(key)
+    return value[:_MAX_TEXT] if isinstance(value, str) else _nested(metadata, (key,))
+
+
+def _now() -> timestamp_pb2.Timestamp:
+    now = timestamp_pb2.Timestamp()
+    now.GetCurrentTime()
+    return now

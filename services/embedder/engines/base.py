@@ -1,0 +1,74 @@
+"""What an engine is: it runs one backbone on one device, a batch at a time.
+
+Laws that every engine keeps, the fake one included (tests/contracts/test_engines.py):
+
+- `run` answers float32 [rows, dim] for each endpoint asked for and no other, in arrays of its own;
+- a row's vector depends on that row only, whatever the batch around it, up to rounding;
+- `run` is called from one thread at a time, with a number of rows that is in `sizes`;
+- after `warm`, no size in `sizes` costs a compilation any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.embedder.batching.policy import Sizes
+
+Batch = NDArray[np.float32]
+Vectors = dict[str, NDArray[np.float32]]
+
+DEFAULT = "default"
+"""The endpoint that every backbone has: the vector of the plain call."""
+
+
+class Engine(Protocol):
+    """One backbone, ready to run."""
+
+    @property
+    def name(self) -> str:
+        """`tensorflow` or `openvino`."""
+
+    @property
+    def sizes(self) -> Sizes:
+        """The batch sizes it runs."""
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """The shape of one item: (height, width, 3)."""
+
+    @property
+    def dims(self) -> Mapping[str, int]:
+        """The endpoints and the lengths of their vectors; feature maps are averaged over H, W."""
+
+    def run(self, batch: Batch, endpoints: Sequence[str]) -> Vectors:
+        """Runs float32 [rows, height, width, 3]. Raises Internal when the device fails."""
+
+    def warm(self) -> None:
+        """Runs every size once."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """What the settings say about engines."""
+
+    kind: str = "auto"
+    threads: int = 1
+    gpu_memory_mib: int = 0
+    max_batch: int = 32
+
+
+def powers_of_two(largest: int) -> tuple[int, ...]:
+    """1, 2, 4, ... and `largest` itself: few shapes to warm, at most twice the rows run."""
+    powers = [1 << n for n in range(largest.bit_length()) if 1 << n < largest]
+    return (*powers, largest)
+
+
+def warm(engine: Engine, sizes: Sequence[int]) -> None:
+    """The plain way to warm: a batch of zeros of each size, all endpoints."""
+    for rows in sizes:
+        engine.run(np.zeros((rows, *engine.input_shape), np.float32), tuple(engine.dims))

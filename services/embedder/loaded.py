@@ -1,0 +1,154 @@
+"""Which backbones are in memory, under the names that requests use."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from graft.embedder.v1 import backbone_pb2
+from graft.errors import Unavailable
+from graft.names import BackboneName
+from services.common import metrics
+from services.common.blocking import Bridge
+from services.common.store.base import Store
+from services.embedder.backbones import catalogue
+from services.embedder.batching.batcher import Batcher
+from services.embedder.engines.base import Engine
+from services.embedder.pipeline import Pipeline, Workshop
+from services.embedder.preprocess import parse
+
+MAX_LOADED = 8
+"""Backbones in memory at once; the least recently asked for goes, when it is idle."""
+
+MAX_NAMES = 256
+"""Spellings of names that are remembered."""
+
+Load = Callable[[backbone_pb2.Backbone], Engine]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A backbone that is ready."""
+
+    backbone: backbone_pb2.Backbone
+    pipeline: Pipeline
+
+
+class Backbones:
+    """Owns the loaded backbones, one load at a time for each digest.
+
+    A bare name means what it meant when it was first asked for, until `refresh`. Should the batcher
+    of one of them die, `on_death` is called. Lives in one event loop.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        load: Load,
+        workshop: Workshop,
+        *,
+        queue_items: int,
+        on_death: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._load_engine = load
+        self._workshop = workshop
+        self._queue_items = queue_items
+        self._on_death = on_death
+        self._reading = Bridge("catalogue", 2)
+        self._loading = Bridge("load", 1)
+        self._names: dict[str, backbone_pb2.Backbone] = {}
+        self._tasks: dict[str, asyncio.Task[Loaded]] = {}  # least recently used first
+
+    async def get(self, name: str) -> Loaded:
+        """The backbone of a name as in requests, loaded if need be.
+
+        Raises NotFound, DataLoss, FailedPrecondition (it is unusable), Unavailable (no store).
+        """
+        backbone = self._names.get(name)
+        return await (self.refresh(name) if backbone is None else self._ready(backbone))
+
+    async def refresh(self, name: str) -> Loaded:
+        """As `get`, after reading the catalogue anew."""
+        backbone = await self.find(name)
+        self._names.pop(name, None)
+        while len(self._names) >= MAX_NAMES:
+            del self._names[next(iter(self._names))]
+        self._names[name] = backbone
+        return await self._ready(backbone)
+
+    async def find(self, name: str) -> backbone_pb2.Backbone:
+        """What the catalogue says of a name now."""
+        return await self._reading.run(catalogue.find, self._store, BackboneName.parse(name))
+
+    async def names(self) -> list[str]:
+        """The names in the catalogue, ascending."""
+        return await self._reading.run(catalogue.names, self._store)
+
+    def engine_of(self, digest: str) -> str:
+        """The engine that runs a backbone, empty when it is not loaded."""
+        task = self._tasks.get(digest)
+        return task.result().pipeline.engine.name if task is not None and _succeeded(task) else ""
+
+    async def close(self, grace_s: float) -> None:
+        """Finishes what is admitted everywhere, refuses the rest."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        closing = [each.pipeline.close(grace_s) for each in results if isinstance(each, Loaded)]
+        await asyncio.gather(*closing)
+        self._reading.close()
+        self._loading.close()
+
+    async def _ready(self, backbone: backbone_pb2.Backbone) -> Loaded:
+        digest = backbone.digest
+        task = self._tasks.pop(digest, None)
+        if task is None:
+            await self._make_room()
+            task = self._tasks.pop(digest, None) or self._begin(backbone)
+        self._tasks[digest] = task
+        # Shielded: a caller that leaves does not take the load away from the others.
+        return task.result() if task.done() else await asyncio.shield(task)
+
+    def _begin(self, backbone: backbone_pb2.Backbone) -> asyncio.Task[Loaded]:
+        task = asyncio.ensure_future(self._load(backbone))
+        task.add_done_callback(lambda done: self._forget_failed(backbone.digest, done))
+        return task
+
+    def _forget_failed(self, digest: str, task: asyncio.Task[Loaded]) -> None:
+        failed = task.cancelled() or task.exception() is not None
+        if failed and self._tasks.get(digest) is task:
+            del self._tasks[digest]
+
+    async def _load(self, backbone: backbone_pb2.Backbone) -> Loaded:
+        engine = await self._loading.run(self._load_engine, backbone)
+        batcher = Batcher(
+            engine,
+            self._workshop.device,
+            limit_items=self._queue_items,
+            on_death=self._on_death,
+        )
+        batcher.start()
+        metrics.BACKBONES_LOADED.labels(engine.name).inc()
+        preprocess = parse(backbone.preprocessing)
+        return Loaded(backbone, Pipeline(engine, preprocess, self._workshop, batcher))
+
+    async def _make_room(self) -> None:
+        """Lets the least recently used idle backbone go when there are as many as may be."""
+        if len(self._tasks) < MAX_LOADED:
+            return
+        loaded = [digest for digest, task in self._tasks.items() if _succeeded(task)]
+        idle = (d for d in loaded if self._tasks[d].result().pipeline.inside == 0)
+        digest = next(idle, None)
+        if digest is None:
+            text = f"this embedder holds {MAX_LOADED} backbones, all busy; retry later"
+            raise Unavailable(text, reason="OVERLOADED", retry_after_s=1.0)
+        pipeline = self._tasks.pop(digest).result().pipeline
+        metrics.BACKBONES_LOADED.labels(pipeline.engine.name).dec()
+        await pipeline.close(0.0)
+
+
+def _succeeded(task: asyncio.Task[Loaded]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None

@@ -1,0 +1,197 @@
+"""Items in, vectors out, for one backbone: decode and preprocess in threads, then the batcher.
+
+Knows no protocol: the servicer calls it, and so may any program in its own event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graft.errors import DeadlineExceeded, GraftError, InvalidArgument, ResourceExhausted
+from services.common.blocking import MAX_WAITING_PER_THREAD, Bridge
+from services.common.image import DEFAULT_LIMITS, ImageLimits, decode_picture
+from services.embedder.batching.batcher import Batcher, Embedded
+from services.embedder.device import Device
+from services.embedder.engines.base import DEFAULT, Engine, Vectors
+from services.embedder.preprocess import Preprocess
+
+SLOTS = 96
+"""Images that are decoded, or being decoded, and not yet answered: bounds their memory."""
+
+WINDOW = 48
+"""Items of one request that are worked on at once, so that others come in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Seconds; they add up to the time of the request.
+
+    Of several items the one answered last is told: `decode` and `device` are its own, and `queue`
+    is all the time in which it waited, for a thread, for the device or for its turn.
+    """
+
+    decode_s: float
+    queue_s: float
+    device_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """endpoint -> float32 [items, dim], in the order of the request."""
+
+    vectors: Vectors
+    timings: Timings
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    embedded: Embedded
+    decode_s: float
+
+
+class Workshop:
+    """Owns what all backbones of a process share: the device, the decoding threads, the slots."""
+
+    def __init__(self, *, threads: int, limits: ImageLimits = DEFAULT_LIMITS) -> None:
+        self.device = Device()
+        self.decoders = Bridge("decode", threads)
+        self.limits = limits
+        self.slots = asyncio.Semaphore(min(SLOTS, threads * MAX_WAITING_PER_THREAD))
+
+    def close(self) -> None:
+        """Ends the threads; close the pipelines first."""
+        self.decoders.close()
+        self.device.close()
+
+
+class Pipeline:
+    """One backbone at work. Every item passes admission, decoding, the queue and the device."""
+
+    def __init__(
+        self, engine: Engine, preprocess: Preprocess, workshop: Workshop, batcher: Batcher
+    ) -> None:
+        self.engine = engine
+        self._preprocess = preprocess
+        self._workshop = workshop
+        self._batcher = batcher
+
+    async def embed(
+        self,
+        items: Sequence[bytes],
+        endpoints: Sequence[str] = (DEFAULT,),
+        *,
+        deadline: float | None = None,
+    ) -> Answer:
+        """Embeds all items (image files) or raises the error of the first bad one, naming it.
+
+        `deadline` is on the clock of time.monotonic. Raises Unavailable when there is no room.
+        """
+        started = time.monotonic()
+        self._check_endpoints(endpoints)
+        with self._batcher.admit(len(items)):
+            if len(items) == 1:
+                done = [await self._named(0, items[0], endpoints, deadline)]
+            else:
+                done = await self._embed_all(items, endpoints, deadline)
+        return _answer(done, endpoints, started)
+
+    async def embed_patiently(
+        self,
+        item: bytes,
+        endpoints: Sequence[str] = (DEFAULT,),
+        *,
+        deadline: float | None = None,
+    ) -> Answer:
+        """Embeds one item, waiting for room when there is none; for bulk work."""
+        started = time.monotonic()
+        self._check_endpoints(endpoints)
+        await self._batcher.room(1)
+        with self._batcher.admit(1):
+            done = [await self._one(item, endpoints, deadline)]
+        return _answer(done, endpoints, started)
+
+    async def close(self, grace_s: float) -> None:
+        """Finishes what is admitted, for `grace_s` at most, and refuses the rest."""
+        await self._batcher.close(grace_s)
+
+    @property
+    def inside(self) -> int:
+        """Items admitted and not answered."""
+        return self._batcher.inside
+
+    async def _embed_all(
+        self, items: Sequence[bytes], endpoints: Sequence[str], deadline: float | None
+    ) -> list[_Done]:
+        """Awaits the items in order, so that of several bad ones the first is named."""
+        window = asyncio.Semaphore(WINDOW)
+
+        async def one(index: int) -> _Done:
+            async with window:
+                return await self._named(index, items[index], endpoints, deadline)
+
+        tasks = [asyncio.ensure_future(one(index)) for index in range(len(items))]
+        try:
+            return [await task for task in tasks]
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _named(
+        self, index: int, data: bytes, endpoints: Sequence[str], deadline: float | None
+    ) -> _Done:
+        try:
+            return await self._one(data, endpoints, deadline)
+        except (InvalidArgument, ResourceExhausted) as error:
+            raise at_item(error, index) from error
+
+    async def _one(self, data: bytes, endpoints: Sequence[str], deadline: float | None) -> _Done:
+        async with self._workshop.slots:
+            if deadline is not None and time.monotonic() >= deadline:
+                text = "the deadline passed before the item was decoded; allow more time"
+                raise DeadlineExceeded(text)
+            item, decode_s = await self._workshop.decoders.run(self._prepare, data)
+            return _Done(await self._batcher.embed(item, endpoints, deadline), decode_s)
+
+    def _prepare(self, data: bytes) -> tuple[NDArray[np.float32], float]:
+        """In a thread: float32 [height, width, 3] and the seconds it took."""
+        started = time.monotonic()
+        hint = self._preprocess.size_hint
+        picture = decode_picture(data, limits=self._workshop.limits, size_hint=hint)
+        return self._preprocess(picture), time.monotonic() - started
+
+    def _check_endpoints(self, endpoints: Sequence[str]) -> None:
+        known = self.engine.dims
+        for index, name in enumerate(endpoints):
+            if name not in known:
+                text = f"the backbone has the endpoints {', '.join(sorted(known))}"
+                raise InvalidArgument(f"{text}; got {name!r}", field=f"endpoints[{index}]")
+
+
+def at_item(error: GraftError, index: int) -> GraftError:
+    """The same error, of the item at `index` of the request."""
+    return type(error)(
+        f"items[{index}]: {error.message}",
+        reason=error.reason,
+        field=f"items[{index}].image",
+        metadata={**error.metadata, "index": str(index)},
+        retry_after_s=error.retry_after_s,
+    )
+
+
+def _answer(done: Sequence[_Done], endpoints: Sequence[str], started: float) -> Answer:
+    rows = [each.embedded.vectors for each in done]
+    vectors = {name: np.stack([row[name] for row in rows]) for name in endpoints}
+    return Answer(vectors, _timings(done, time.monotonic() - started))
+
+
+def _timings(done: Sequence[_Done], total_s: float) -> Timings:
+    last = max(done, key=lambda each: each.embedded.ended)
+    device_s = last.embedded.ended - last.embedded.started
+    return Timings(last.decode_s, max(0.0, total_s - last.decode_s - device_s), device_s)

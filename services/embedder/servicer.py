@@ -1,0 +1,95 @@
+"""EmbedderService over the pipelines; thin: it parses, calls and packs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from graft.embedder.v1 import backbone_pb2, embedder_service_pb2, embedder_service_pb2_grpc
+from graft.errors import NotFound
+from services.common import metrics
+from services.common.paging import take_page
+from services.embedder import wire
+from services.embedder.loaded import Backbones
+from services.embedder.pipeline import Timings
+from services.embedder.stream import embed_stream
+
+
+class EmbedderServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
+    """Answers for the backbones; `max_items` is the limit published by GetServerInfo."""
+
+    def __init__(self, backbones: Backbones, *, max_items: int) -> None:
+        self._backbones = backbones
+        self._max_items = max_items
+
+    async def Embed(
+        self, request: embedder_service_pb2.EmbedRequest, context: Any
+    ) -> embedder_service_pb2.EmbedResponse:
+        """All or nothing."""
+        items = wire.images_of(request.items, most=self._max_items)
+        dtype = wire.dtype_of(request.dtype)
+        loaded = await self._backbones.get(request.backbone)
+        answer = await loaded.pipeline.embed(
+            items, wire.endpoints_of(request.endpoints), deadline=wire.deadline_of(context)
+        )
+        _observe(answer.timings)
+        return embedder_service_pb2.EmbedResponse(
+            outputs=wire.outputs_of(answer.vectors, dtype),
+            backbone_digest=loaded.backbone.digest,
+            timings=wire.timings_of(answer.timings),
+        )
+
+    async def EmbedStream(
+        self, request_iterator: AsyncIterator[embedder_service_pb2.EmbedStreamRequest], context: Any
+    ) -> AsyncIterator[embedder_service_pb2.EmbedStreamResponse]:
+        """Each item on its own."""
+        deadline = wire.deadline_of(context)
+        async for response in embed_stream(self._backbones, request_iterator, deadline=deadline):
+            yield response
+
+    async def GetBackbone(
+        self, request: embedder_service_pb2.GetBackboneRequest, context: Any
+    ) -> embedder_service_pb2.GetBackboneResponse:
+        """One entry of the catalogue."""
+        backbone = await self._backbones.find(request.name)
+        return embedder_service_pb2.GetBackboneResponse(
+            backbone=backbone, engine=self._backbones.engine_of(backbone.digest)
+        )
+
+    async def ListBackbones(
+        self, request: embedder_service_pb2.ListBackbonesRequest, context: Any
+    ) -> embedder_service_pb2.ListBackbonesResponse:
+        """A page by name."""
+        names, token = take_page(
+            await self._backbones.names(),
+            lambda name: name,
+            size=request.page_size,
+            token=request.page_token,
+        )
+        found = [await self._found(name) for name in names]
+        return embedder_service_pb2.ListBackbonesResponse(
+            backbones=[backbone for backbone in found if backbone is not None],
+            next_page_token=token,
+        )
+
+    async def LoadBackbone(
+        self, request: embedder_service_pb2.LoadBackboneRequest, context: Any
+    ) -> embedder_service_pb2.LoadBackboneResponse:
+        """Reads the catalogue anew."""
+        loaded = await self._backbones.refresh(request.name)
+        return embedder_service_pb2.LoadBackboneResponse(
+            backbone=loaded.backbone, engine=loaded.pipeline.engine.name
+        )
+
+    async def _found(self, name: str) -> backbone_pb2.Backbone | None:
+        """None for a name whose only import is not finished."""
+        try:
+            return await self._backbones.find(f"backbones/{name}")
+        except NotFound:
+            return None
+
+
+def _observe(timings: Timings) -> None:
+    metrics.STAGE_SECONDS.labels("decode").observe(timings.decode_s)
+    metrics.STAGE_SECONDS.labels("queue").observe(timings.queue_s)
+    metrics.STAGE_SECONDS.labels("device").observe(timings.device_s)

@@ -1,0 +1,100 @@
+"""Between the embedder's messages and plain values."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from google.protobuf import duration_pb2
+
+from graft.common.v1 import content_pb2, tensor_pb2, timing_pb2
+from graft.embedder.v1 import embedder_service_pb2
+from graft.errors import InvalidArgument, ResourceExhausted
+from graft.tensors import to_tensor
+from services.embedder.engines.base import DEFAULT, Vectors
+from services.embedder.pipeline import Timings
+
+MAX_ITEMS = 256
+"""The most items in one request; published by GetServerInfo."""
+
+_DTYPES: dict[int, type[np.floating[Any]]] = {
+    tensor_pb2.DATA_TYPE_UNSPECIFIED: np.float32,
+    tensor_pb2.DATA_TYPE_FLOAT32: np.float32,
+    tensor_pb2.DATA_TYPE_FLOAT16: np.float16,
+}
+
+
+def images_of(contents: Sequence[content_pb2.Content], *, most: int) -> list[bytes]:
+    """The image files of a request; its first item that is none is an error naming it."""
+    if not contents:
+        raise InvalidArgument(f"items must hold 1 to {most} items; got none", field="items")
+    if len(contents) > most:
+        raise ResourceExhausted(
+            f"a request may hold {most} items; split it; got {len(contents)}",
+            reason="REQUEST_TOO_LARGE",
+            field="items",
+            metadata={"limit": str(most), "unit": "items"},
+        )
+    return [image_of(content, f"items[{index}]") for index, content in enumerate(contents)]
+
+
+def image_of(content: content_pb2.Content, field: str) -> bytes:
+    """The image file of one item."""
+    kind = content.WhichOneof("kind")
+    if kind == "image":
+        return content.image
+    if kind == "text":
+        text = f"{field}: this backbone reads images; send an image, or name a text backbone"
+        raise InvalidArgument(f"{text}; got a text", reason="MODALITY_MISMATCH", field=field)
+    raise InvalidArgument(f"{field}: an item must have an image; got an empty item", field=field)
+
+
+def endpoints_of(asked: Sequence[str]) -> tuple[str, ...]:
+    """The endpoints wanted, each once, in the order asked for; `default` when none is named."""
+    return tuple(dict.fromkeys(asked)) or (DEFAULT,)
+
+
+def dtype_of(asked: int) -> type[np.floating[Any]]:
+    """The element type of the answer."""
+    if asked not in _DTYPES:
+        text = "dtype must be DATA_TYPE_FLOAT32 or DATA_TYPE_FLOAT16"
+        raise InvalidArgument(f"{text}; got {asked}", field="dtype")
+    return _DTYPES[asked]
+
+
+def outputs_of(
+    vectors: Vectors, dtype: type[np.floating[Any]]
+) -> list[embedder_service_pb2.EndpointVectors]:
+    """The vectors of each endpoint as one packed tensor."""
+    return [
+        embedder_service_pb2.EndpointVectors(
+            endpoint=name, vectors=to_tensor(rows.astype(dtype, copy=False))
+        )
+        for name, rows in vectors.items()
+    ]
+
+
+def timings_of(timings: Timings) -> list[timing_pb2.StageTiming]:
+    """The three stages."""
+    stages = {
+        "decode": timings.decode_s,
+        "queue": timings.queue_s,
+        "device": timings.device_s,
+    }
+    return [
+        timing_pb2.StageTiming(stage=stage, duration=_duration(seconds))
+        for stage, seconds in stages.items()
+    ]
+
+
+def _duration(seconds: float) -> duration_pb2.Duration:
+    whole, nanos = divmod(int(seconds * 1e9), 1_000_000_000)
+    return duration_pb2.Duration(seconds=whole, nanos=nanos)
+
+
+def deadline_of(context: Any) -> float | None:
+    """When the caller stops waiting, on the clock of time.monotonic; None when it never does."""
+    remaining = context.time_remaining()
+    return None if remaining is None else time.monotonic() + remaining

@@ -1,0 +1,154 @@
+"""One request's way: names to versions, contents to vectors, vectors to answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from graft.common.v1 import content_pb2, timing_pb2
+from graft.errors import GraftError
+from graft.names import parse_servable
+from graft.predictor.v1 import predictor_service_pb2 as pb
+from services.common.blocking import Bridge
+from services.common.heads.base import Floats, Head
+from services.predictor import answers
+from services.predictor.embedding import Deadline, Embedded, Embedder
+from services.predictor.head_cache import HeadCache
+from services.predictor.served import Name, Revision, Servable
+from services.predictor.source import Source
+from services.predictor.stages import Stages
+
+T = TypeVar("T")
+
+_parse = lru_cache(maxsize=4096)(parse_servable)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A model as the caller wrote it, and the field of the request where it stands."""
+
+    model: str
+    field: str
+
+    def name(self) -> Name:
+        """Parse it; InvalidArgument naming the field."""
+        try:
+            return _parse(self.model)
+        except GraftError as error:
+            error.field = self.field
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """What one version answered, one entry an item."""
+
+    model_version: str
+    predictions: list[pb.Prediction]
+
+
+class Router:
+    """Labels a batch with one model or many: each backbone runs once, however many heads share it.
+
+    The heads are held from before the embedder is asked until they are applied: a version that
+    cannot be loaded costs no device time, and one that is replaced meanwhile still answers.
+    """
+
+    def __init__(
+        self, source: Source, heads: HeadCache, embedder: Embedder, threads: Bridge
+    ) -> None:
+        self._source = source
+        self._heads = heads
+        self._embedder = embedder
+        self._threads = threads
+
+    async def predict(
+        self,
+        models: Sequence[Asked],
+        items: Sequence[content_pb2.Content],
+        remaining_s: float | None,
+    ) -> tuple[list[Labelled], list[timing_pb2.StageTiming]]:
+        """Label `items` with each of `models`, all or nothing; answers come in their order."""
+        deadline, stages = Deadline(remaining_s), Stages()
+        servables = await self._resolve(models)
+        distinct = list({servable.revision: servable for servable in servables}.values())
+        with await self._heads.acquire(distinct) as heads:
+            stages.end("resolve")
+            vectors = await self._embed(distinct, items, deadline, stages)
+            stages.end("embed")
+            answered = await self._apply(distinct, heads, vectors)
+        stages.end("head")
+        labelled = [Labelled(one.text, answered[one.revision]) for one in servables]
+        return labelled, stages.timings
+
+    async def _resolve(self, models: Sequence[Asked]) -> list[Servable]:
+        """What each name means; only names that memory cannot tell are waited for, together."""
+        names = [asked.name() for asked in models]
+        found = {name: self._source.known(name) for name in names}
+        missing = [name for name, servable in found.items() if servable is None]
+        if not missing:
+            return [servable for name in names if (servable := found[name])]
+        fresh = await _all([self._source.resolve(name) for name in missing])
+        told = {**found, **dict(zip(missing, fresh, strict=True))}
+        return [servable for name in names if (servable := told[name])]
+
+    async def _embed(
+        self,
+        servables: Sequence[Servable],
+        items: Sequence[content_pb2.Content],
+        deadline: Deadline,
+        stages: Stages,
+    ) -> dict[tuple[str, str], Floats]:
+        """The vectors of each (backbone, endpoint): one call a backbone, all at once."""
+        wanted: dict[str, list[str]] = {}
+        for route in (servable.route for servable in servables):
+            endpoints = wanted.setdefault(route.backbone, [])
+            if route.endpoint not in endpoints:
+                endpoints.append(route.endpoint)
+        calls = [
+            self._embedder.embed(items, backbone=backbone, endpoints=names, deadline=deadline)
+            for backbone, names in wanted.items()
+        ]
+        embedded: list[Embedded] = await _all(calls)
+        stages.add_embedder([one.timings for one in embedded])
+        return {
+            (backbone, endpoint): vectors
+            for backbone, one in zip(wanted, embedded, strict=True)
+            for endpoint, vectors in one.vectors.items()
+        }
+
+    async def _apply(
+        self,
+        servables: Sequence[Servable],
+        heads: Sequence[Head],
+        vectors: dict[tuple[str, str], Floats],
+    ) -> dict[Revision, list[pb.Prediction]]:
+        """Apply each head to its vectors: on the event loop when tiny, in a thread otherwise."""
+        jobs = [
+            (one.revision, head, vectors[one.route.backbone, one.route.endpoint])
+            for one, head in zip(servables, heads, strict=True)
+        ]
+        if sum(answers.cost(head, len(x)) for _, head, x in jobs) <= answers.INLINE_COST:
+            return _predict_all(jobs)
+        return await self._threads.run(_predict_all, jobs)
+
+
+def _predict_all(
+    jobs: Sequence[tuple[Revision, Head, Floats]],
+) -> dict[Revision, list[pb.Prediction]]:
+    return {revision: answers.predict(head, x) for revision, head, x in jobs}
+
+
+async def _all(calls: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """Await all; the first failure ends the others and is raised."""
+    if len(calls) == 1:
+        return [await calls[0]]
+    tasks = [asyncio.ensure_future(call) for call in calls]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,105 @@
+"""One version of a model as this service knows it: where its vectors come from, and its head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graft.errors import DataLoss, InvalidArgument
+from graft.model.v1 import model_pb2
+from graft.names import AliasName, BackboneName, VersionName
+from services.common import artifacts, layout
+from services.common.heads.base import Head
+from services.common.store.base import Store
+
+Name = VersionName | AliasName
+
+LABEL_BYTES = 64
+"""What a label costs in memory besides its text: a Python string and its place in a tuple."""
+
+HEAD_BYTES = 2048
+"""What a head costs in memory besides its arrays and labels (measured 1.4 KiB)."""
+
+
+Revision = str
+"""The identity of a stored version, its name and etag: a model deleted and trained anew, which
+counts its versions from 1 again, has other etags."""
+
+
+def revision_of(name: VersionName, etag: str) -> Revision:
+    """Make the identity of a version whose manifest has this etag."""
+    return f"{name}@{etag}"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The vectors that a head takes: `backbone` is `backbones/{name}@{digest}`."""
+
+    backbone: str
+    digest: str
+    endpoint: str
+    dim: int
+
+
+@dataclass(frozen=True, slots=True)
+class Servable:
+    """A version that can be asked for; `size_bytes` is what its head takes in memory."""
+
+    revision: Revision
+    version: VersionName
+    text: str  # the version's resource name
+    route: Route
+    size_bytes: int
+
+
+def read_servable(store: Store, name: Name, known: Servable | None) -> Servable:
+    """Read what a name means now; answer `known` itself where that is it. Blocks.
+
+    Raises NotFound when there is no such version or alias, DataLoss when it cannot be understood.
+    """
+    version = name
+    if isinstance(version, AliasName):
+        version = version.model.version(artifacts.read_alias(store, version))
+    info = store.head(layout.manifest(version))
+    if info is None:
+        raise artifacts.not_found(version)
+    revision = revision_of(version, info.etag)
+    if known is not None and known.revision == revision:
+        return known
+    return _servable(revision, version, artifacts.read_manifest(store, version))
+
+
+def _servable(
+    revision: Revision, version: VersionName, manifest: model_pb2.ModelVersion
+) -> Servable:
+    labels = sum(len(label.encode()) + LABEL_BYTES for label in manifest.labels)
+    size = manifest.head.size_bytes + labels + HEAD_BYTES
+    return Servable(revision, version, str(version), _route(version, manifest.features), size)
+
+
+def _route(name: VersionName, features: model_pb2.Features) -> Route:
+    try:
+        plain = BackboneName.parse(features.backbone)
+        backbone = BackboneName.parse(f"backbones/{plain.backbone}@{features.backbone_digest}")
+    except InvalidArgument as error:
+        key = layout.manifest(name)
+        raise DataLoss(
+            f"{key} names no backbone; train the model again. Received: {error}",
+            metadata={"key": key},
+        ) from error
+    endpoint = features.endpoint or "default"
+    return Route(str(backbone), features.backbone_digest, endpoint, features.dim)
+
+
+def read_head(store: Store, servable: Servable) -> Head:
+    """Read the head of a version. Blocks; raises NotFound, DataLoss, FailedPrecondition."""
+    manifest = artifacts.read_manifest(store, servable.version)
+    head = artifacts.read_head(store, manifest)
+    if head.dim != servable.route.dim or head.nbytes > manifest.head.size_bytes:
+        key = layout.arrays(servable.version)
+        raise DataLoss(
+            f"{key} is not the head of its manifest; train the model again. Received: {head.nbytes}"
+            f" bytes for vectors of {head.dim}, not {manifest.head.size_bytes} for"
+            f" {servable.route.dim}",
+            metadata={"key": key},
+        )
+    return head

@@ -1,0 +1,166 @@
+"""The rows of one version of a data set, and what follows from them. Pure.
+
+A row is written once, at import, and says only what was seen then; which rows are used for training
+follows from all of them together, so that it is the same whatever the order of the imports.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from graft.model.v1 import evaluation_pb2
+
+ACCEPTED: Final = "accepted"
+REJECTED: Final = "rejected"
+
+MAX_ISSUES: Final = 100
+"""Doubtful files named in a summary; all are counted."""
+FEW: Final = 5
+"""A class with fewer examples gets a warning."""
+IMBALANCE: Final = 10
+"""So many times as many examples in the largest class as in the smallest get a warning."""
+_NAMED: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One example as it came.
+
+    `key` is the SHA-256 of the whole file. `content` is the file, or empty where the row is
+    rejected or an earlier row of the data set holds the same bytes. `detail` says why a row was
+    rejected; of an accepted one, the size of its file in bytes.
+    """
+
+    key: bytes
+    path: str
+    label: str
+    verdict: str
+    detail: str
+    content: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Sorting:
+    """Row numbers, ascending, by what is made of them; every row is in exactly one."""
+
+    used: tuple[int, ...]
+    rejected: tuple[int, ...]
+    duplicates: tuple[int, ...]
+    conflicts: tuple[int, ...]
+
+
+def sort_out(rows: Sequence[Row]) -> Sorting:
+    """Decide what is used: each content once, and none that stands under two labels."""
+    labels: dict[bytes, str] = {}
+    torn: set[bytes] = set()
+    for row in rows:
+        if row.verdict == ACCEPTED and labels.setdefault(row.key, row.label) != row.label:
+            torn.add(row.key)
+    seen: set[bytes] = set()
+    found: tuple[list[int], ...] = ([], [], [], [])
+    for number, row in enumerate(rows):
+        found[_pile(row, torn, seen)].append(number)
+        if row.verdict == ACCEPTED:
+            seen.add(row.key)
+    return Sorting(*(tuple(pile) for pile in found))
+
+
+def _pile(row: Row, torn: set[bytes], seen: set[bytes]) -> int:
+    """The position in Sorting of the pile that a row goes to."""
+    if row.verdict != ACCEPTED:
+        return 1
+    if row.key in torn:
+        return 3
+    return 2 if row.key in seen else 0
+
+
+def label_counts(rows: Sequence[Row], sorting: Sorting) -> dict[str, int]:
+    """How many used examples bear each label, by label."""
+    counts = Counter(rows[number].label for number in sorting.used)
+    return dict(sorted(counts.items()))
+
+
+def summarise(
+    rows: Sequence[Row], sorting: Sorting, *, since: int = 0
+) -> evaluation_pb2.DataSummary:
+    """What was taken and what was not, and why.
+
+    Rejections, duplicates and conflicts are told of the rows from number `since` on.
+    """
+    counts = label_counts(rows, sorting)
+    piles = {
+        "rejected": [n for n in sorting.rejected if n >= since],
+        "duplicate": [n for n in sorting.duplicates if n >= since],
+        "conflict": [n for n in sorting.conflicts if n >= since],
+    }
+    return evaluation_pb2.DataSummary(
+        example_count=len(sorting.used),
+        rejected_count=len(piles["rejected"]),
+        duplicate_count=len(piles["duplicate"]),
+        conflict_count=len(piles["conflict"]),
+        issues=_issues(rows, piles),
+        warnings=warnings_about(counts),
+    )
+
+
+def _issues(rows: Sequence[Row], piles: dict[str, list[int]]) -> list[evaluation_pb2.ImportIssue]:
+    """The first issues: conflicts and rejections, which want an answer, before duplicates."""
+    order = [*piles["conflict"], *piles["rejected"], *piles["duplicate"]][:MAX_ISSUES]
+    first: dict[bytes, Row] = {}
+    for row in rows:
+        if row.verdict == ACCEPTED:
+            first.setdefault(row.key, row)
+    kind = {number: name for name, numbers in piles.items() for number in numbers}
+    return [
+        evaluation_pb2.ImportIssue(
+            path=rows[number].path,
+            label=rows[number].label,
+            message=_message(rows[number], kind[number], first.get(rows[number].key)),
+        )
+        for number in order
+    ]
+
+
+def _message(row: Row, kind: str, first: Row | None) -> str:
+    if kind == "rejected" or first is None:
+        return row.detail
+    if kind == "duplicate":
+        return f"the same bytes as {first.path!r}, which has the same label; used once"
+    return (
+        f"the same bytes stand under two labels or more (first as {first.path!r},"
+        f" {first.label!r}); left out of training: remove all but the right one"
+    )
+
+
+def warnings_about(counts: dict[str, int]) -> list[str]:
+    """Sentences about the data as a whole; `counts` has the used examples of each label."""
+    if not counts:
+        return ["there is no usable example; import images of two classes or more"]
+    if len(counts) == 1:
+        return [f"there is only one class, {next(iter(counts))!r}; add images of another one"]
+    found = []
+    if few := {label: n for label, n in counts.items() if n < FEW}:
+        found.append(
+            f"{_classes(len(few))} fewer than {FEW} examples ({_named(few)});"
+            " add some, or expect a wide interval for its accuracy"
+        )
+    most, least = max(counts.values()), min(counts.values())
+    if most >= IMBALANCE * least:
+        found.append(
+            f"the largest class has {most} examples and the smallest {least}; classes of like size"
+            " make a fairer model"
+        )
+    return found
+
+
+def _classes(count: int) -> str:
+    return "1 class has" if count == 1 else f"{count} classes have"
+
+
+def _named(few: dict[str, int]) -> str:
+    smallest = sorted(few.items(), key=lambda item: (item[1], item[0]))
+    text = ", ".join(f"{label}: {n}" for label, n in smallest[:_NAMED])
+    return text + (", ..." if len(few) > _NAMED else "")

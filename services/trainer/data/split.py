@@ -1,0 +1,106 @@
+"""The only place that decides which example is trained on and which is held out. Pure.
+
+A plan is repeatable (a function of its arguments alone), stratified (every class is spread over the
+folds as evenly as its groups allow) and keeps groups together: examples of one group, such as
+copies of one picture, are never on both sides of a fold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graft.errors import InvalidArgument
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One division; indices ascending, `train` and `test` disjoint."""
+
+    repeat: int
+    train: Indices
+    test: Indices
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """All folds, repeat by repeat.
+
+    In each repeat every index is in exactly one `test`, except those in `never_tested`: the
+    examples of a class with a single group, which cannot be both learned from and held out.
+    `folds` is empty when no class has two groups.
+    """
+
+    folds: tuple[Fold, ...]
+    repeats: int
+    never_tested: Indices
+
+    @property
+    def train_share(self) -> float:
+        """The mean share of all examples that a fold trains on; 1 when there are no folds."""
+        if not self.folds:
+            return 1.0
+        count = len(self.folds[0].train) + len(self.folds[0].test)
+        return float(np.mean([len(fold.train) for fold in self.folds])) / count
+
+
+def stratified_folds(
+    y: Indices, groups: Indices | None = None, *, folds: int = 5, repeats: int = 1, seed: int = 0
+) -> SplitPlan:
+    """A plan for class indices `y` `[n]` and group ids `groups` `[n]` (each its own by default).
+
+    A group with several classes counts as its most frequent one. The units (groups) are ordered by
+    class, larger ones first, otherwise at random, and dealt out to the folds like cards: a class
+    then differs by at most one unit between folds. Raises InvalidArgument for fewer than 2 folds.
+    """
+    if folds < 2 or repeats < 1:
+        raise InvalidArgument(
+            f"cross-validation needs 2 or more folds and 1 or more repeats; got {folds}, {repeats}"
+        )
+    unit, unit_class = _units(y, groups)
+    tested = np.bincount(unit_class)[unit_class] > 1
+    made: list[Fold] = []
+    for repeat in range(repeats if tested.any() else 0):
+        rng = np.random.default_rng([seed, repeat])
+        fold_of = _deal(unit_class, np.bincount(unit), tested, folds, rng)[unit]
+        made += _folds_of(fold_of, folds, repeat)
+    return SplitPlan(tuple(made), repeats if made else 0, np.flatnonzero(~tested[unit]))
+
+
+def _units(y: Indices, groups: Indices | None) -> tuple[Indices, Indices]:
+    """The unit of each example, `[n]`, and the class of each unit, `[units]`."""
+    if groups is None:
+        return np.arange(len(y)), y
+    unit = np.unique(groups, return_inverse=True)[1].reshape(-1)
+    pairs, counts = np.unique(np.stack([unit, y]), axis=1, return_counts=True)
+    order = np.lexsort((pairs[1], -counts, pairs[0]))  # most frequent class of a unit first
+    first = np.unique(pairs[0][order], return_index=True)[1]
+    return unit, pairs[1][order][first]
+
+
+def _deal(
+    unit_class: Indices,
+    size: Indices,
+    tested: NDArray[np.bool_],
+    folds: int,
+    rng: np.random.Generator,
+) -> Indices:
+    """The fold of each unit; -1 for units that are never tested."""
+    class_rank = rng.permutation(int(unit_class.max()) + 1)[unit_class]
+    order = np.lexsort((rng.permutation(len(unit_class)), -size, class_rank))
+    order = order[tested[order]]
+    fold_of = np.full(len(unit_class), -1)
+    fold_of[order] = np.arange(len(order)) % folds
+    return fold_of
+
+
+def _folds_of(fold_of: Indices, folds: int, repeat: int) -> list[Fold]:
+    return [
+        Fold(repeat, np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold))
+        for fold in range(folds)
+        if (fold_of == fold).any()
+    ]

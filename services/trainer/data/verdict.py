@@ -1,0 +1,64 @@
+"""The verdict on one example of an import: taken, or refused with a sentence that says why."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from graft.errors import GraftError
+from graft.trainer.v1 import dataset_service_pb2 as pb
+from services.common import image
+from services.trainer.data.rows import ACCEPTED, REJECTED, Row
+
+MAX_LABEL_BYTES: Final = 200
+MAX_PATH_BYTES: Final = 1024
+_MAX_DETAIL: Final = 500
+_SMALL: Final = (1, 1)  # decode a JPEG as small as can be: every byte of it is read all the same
+
+
+def judge(example: pb.Example, limits: image.ImageLimits = image.DEFAULT_LIMITS) -> Row:
+    """Look at one example, decoding its image; never raises for what an example may hold."""
+    content = example.content.image
+    path = _cut(example.path, MAX_PATH_BYTES)
+    key = hashlib.sha256(content).digest()
+    if why := _fault(example) or _image_fault(content, limits):
+        return Row(key, path, _cut(example.label, MAX_LABEL_BYTES), REJECTED, why[:_MAX_DETAIL])
+    return Row(key, path, example.label, ACCEPTED, str(len(content)), content)
+
+
+def refuse(row: Row, why: str) -> Row:
+    """The row with the verdict turned: rejected, for a reason that lies outside the example."""
+    return Row(row.key, row.path, row.label, REJECTED, why)
+
+
+def _fault(example: pb.Example) -> str:
+    """What is wrong with all but the pixels, or nothing."""
+    if example.HasField("problem"):
+        return example.problem.message or "the client could not read the file"
+    if not example.path:
+        return "the example has no path; send the name of the file, for the report"
+    if not example.label.strip():
+        return "the label is empty; give every example a label"
+    size = len(example.label.encode())
+    if size > MAX_LABEL_BYTES:
+        return f"a label takes at most {MAX_LABEL_BYTES} bytes; shorten it. Received: {size} bytes"
+    kind = example.content.WhichOneof("kind")
+    if kind == "text":
+        return "the content is a text; this trainer takes images only. Received: text"
+    return "" if kind == "image" else "the example has no content; send the bytes of an image file"
+
+
+def _image_fault(content: bytes, limits: image.ImageLimits) -> str:
+    try:
+        image.decode_picture(content, limits=limits, size_hint=_SMALL)
+    except GraftError as error:
+        return error.message
+    return ""
+
+
+def _cut(text: str, limit: int) -> str:
+    """The text, or its beginning and three dots, in at most `limit` bytes."""
+    raw = text.encode()
+    if len(raw) <= limit:
+        return text
+    return raw[: limit - 3].decode(errors="ignore") + "..."

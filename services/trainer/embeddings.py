@@ -1,0 +1,299 @@
+"""The vectors of a data set: from the cache where they are there, from the embedder where not.
+
+A vector is named by the SHA-256 of the file, the digest of the backbone and the endpoint. What
+comes from the embedder is stored as it comes, so that a run that is cut off loses what was in
+flight and no more. Heads are fitted on float16 vectors widened to float32: what the predictor asks
+for, too.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+
+import grpc
+import numpy as np
+from numpy.typing import NDArray
+
+from graft import tensors
+from graft.channel import MAX_MESSAGE_BYTES
+from graft.common.v1 import content_pb2, tensor_pb2
+from graft.embedder.v1 import backbone_pb2, embedder_service_pb2_grpc
+from graft.embedder.v1 import embedder_service_pb2 as pb
+from graft.errors import (
+    Cancelled,
+    DataLoss,
+    DeadlineExceeded,
+    FailedPrecondition,
+    GraftError,
+    InvalidArgument,
+    ResourceExhausted,
+    Unavailable,
+)
+from graft.names import BackboneName
+from graft.status import from_rpc_error
+from services.common import layout
+from services.common.heads.base import Floats
+from services.common.store import Store
+from services.trainer.tables import EmbeddingTable
+
+DEFAULT_ENDPOINT: Final = "default"
+BATCH_ITEMS: Final = 32
+BATCH_BYTES: Final = MAX_MESSAGE_BYTES // 2
+READ_ITEMS: Final = 16
+"""Files read from the data set at once: up to 20 MiB each."""
+MAX_IN_FLIGHT: Final = 3
+"""Batches sent and not answered: one on the device, one decoded behind it, one on its way."""
+CHUNK_ITEMS: Final = 64
+"""Vectors are stored in pieces of this many; so many at most are embedded twice after a crash."""
+CALL_TIMEOUT_S: Final = 60.0
+RETRY_FOR_S: Final = 120.0
+"""How long one batch is tried while the embedder is away: long enough for it to start again."""
+_FIRST_PAUSE_S: Final = 0.1
+_MAX_PAUSE_S: Final = 3.0
+_ITEM = re.compile(r"items\[(\d+)\]")
+
+Contents = Callable[[Sequence[int]], list[bytes]]
+"""Answers the bytes of the items at these positions."""
+
+
+class EmbedderClient:
+    """Calls the embedder and waits for one that is starting again. Safe for threads.
+
+    `stopped` ends every wait; calls raise Cancelled then.
+    """
+
+    def __init__(self, channel: grpc.Channel, target: str, stopped: threading.Event) -> None:
+        self._stub = embedder_service_pb2_grpc.EmbedderServiceStub(channel)
+        self._target = target
+        self._stopped = stopped
+
+    def backbone(self, name: str) -> backbone_pb2.Backbone:
+        """The backbone of this name; NotFound."""
+        request = pb.GetBackboneRequest(name=name)
+        found: pb.GetBackboneResponse = self._persist(self._stub.GetBackbone, request)
+        return found.backbone
+
+    def embed(self, backbone: str, endpoint: str, images: Sequence[bytes]) -> NDArray[np.float16]:
+        """The vectors float16 [n, dim] of n files; raises what the embedder says of them."""
+        request = pb.EmbedRequest(
+            backbone=backbone,
+            endpoints=[endpoint],
+            dtype=tensor_pb2.DATA_TYPE_FLOAT16,
+            items=[content_pb2.Content(image=image) for image in images],
+        )
+        answer: pb.EmbedResponse = self._persist(self._stub.Embed, request)
+        vectors = tensors.from_tensor(answer.outputs[0].vectors)
+        if vectors.ndim != 2 or len(vectors) != len(images):
+            raise DataLoss(
+                f"{self._target} must answer one vector an item; upgrade it."
+                f" Received: {list(vectors.shape)} for {len(images)} items"
+            )
+        return vectors
+
+    def _persist(self, call: Callable[..., Any], request: object) -> Any:
+        """Call until there is an answer; what can pass by itself is tried for RETRY_FOR_S."""
+        pause, deadline = _FIRST_PAUSE_S, time.monotonic() + RETRY_FOR_S
+        while True:
+            try:
+                return call(request, timeout=CALL_TIMEOUT_S)
+            except grpc.RpcError as error:
+                failure = from_rpc_error(error, target=self._target)
+                if not isinstance(failure, Unavailable | DeadlineExceeded | Cancelled):
+                    raise failure from error
+                if time.monotonic() > deadline:
+                    raise failure from error
+            if self._stopped.wait(failure.retry_after_s or pause):
+                raise Cancelled("embedding was stopped")
+            pause = min(2 * pause, _MAX_PAUSE_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Whose vectors: one endpoint of one backbone at one digest."""
+
+    backbone: backbone_pb2.Backbone
+    endpoint: str = DEFAULT_ENDPOINT
+
+    @property
+    def pinned(self) -> str:
+        """The name with which exactly this content is asked for."""
+        plain = BackboneName.parse(self.backbone.name)
+        return str(BackboneName(plain.backbone, self.backbone.digest))
+
+    @property
+    def dim(self) -> int:
+        """The length of a vector."""
+        for endpoint in self.backbone.endpoints:
+            if endpoint.name == self.endpoint:
+                return int(endpoint.dim)
+        raise FailedPrecondition(
+            f"{self.backbone.name} has no endpoint of this name. Received: {self.endpoint!r}"
+        )
+
+
+def cache(store: Store, project: str, source: Source) -> EmbeddingTable:
+    """The table of the vectors of one source."""
+    key = layout.embedding_table(project, source.backbone.digest, source.endpoint)
+    return EmbeddingTable(store, key, source.dim)
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Vectors float32 [n, dim] in the order asked for, and where they came from."""
+
+    vectors: Floats
+    cached_count: int
+    embedded_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    positions: list[int]
+    vectors: Future[NDArray[np.float16]]
+
+
+class Embeddings:
+    """Reads and fills the cache of one source. Used by one thread; owns its threads for calls."""
+
+    def __init__(self, table: EmbeddingTable, client: EmbedderClient, source: Source) -> None:
+        self._table = table
+        self._client = client
+        self._source = source
+
+    def vectors(
+        self,
+        keys: Sequence[bytes],
+        paths: Sequence[str],
+        contents: Contents,
+        *,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Embedded:
+        """The vectors of n files named by their keys; `progress(done, total)` is told between
+        batches and may raise to stop.
+
+        Raises InvalidArgument naming the path of a file that the embedder refuses, Unavailable
+        when no embedder answers for RETRY_FOR_S.
+        """
+        found, halves = self._table.read(keys)
+        missing = np.flatnonzero(~found).tolist()
+        progress(len(keys) - len(missing), len(keys))
+        self._fill(halves, missing, keys, paths, contents, progress)
+        vectors = halves.astype(np.float32)
+        _check_finite(vectors, paths)
+        return Embedded(vectors, len(keys) - len(missing), len(missing))
+
+    def tidy(self) -> None:
+        """Merge the pieces that many small runs left."""
+        self._table.compact()
+
+    def _fill(
+        self,
+        halves: NDArray[np.float16],
+        missing: list[int],
+        keys: Sequence[bytes],
+        paths: Sequence[str],
+        contents: Contents,
+        progress: Callable[[int, int], None],
+    ) -> None:
+        done, unsaved = len(keys) - len(missing), list[int]()
+        try:
+            for batch in self._embedded(missing, paths, contents):
+                halves[batch.positions] = batch.vectors.result()
+                unsaved += batch.positions
+                done += len(batch.positions)
+                if len(unsaved) >= CHUNK_ITEMS or done == len(keys):
+                    self._save(halves, unsaved, keys)
+                    unsaved = []
+                progress(done, len(keys))
+        except GraftError:
+            self._save(halves, unsaved, keys)
+            raise
+
+    def _save(
+        self, halves: NDArray[np.float16], positions: list[int], keys: Sequence[bytes]
+    ) -> None:
+        if positions:
+            self._table.append([keys[position] for position in positions], halves[positions])
+
+    def _embedded(
+        self, missing: list[int], paths: Sequence[str], contents: Contents
+    ) -> Iterator[_Batch]:
+        """Finished batches in order, MAX_IN_FLIGHT under way."""
+        with ThreadPoolExecutor(MAX_IN_FLIGHT, thread_name_prefix="embed") as pool:
+            waiting: deque[_Batch] = deque()
+            try:
+                for positions, images in _batches(missing, contents):
+                    where = [paths[position] for position in positions]
+                    future = pool.submit(self._call, images, where)
+                    waiting.append(_Batch(positions, future))
+                    if len(waiting) >= MAX_IN_FLIGHT:
+                        yield _finished(waiting.popleft())
+                while waiting:
+                    yield _finished(waiting.popleft())
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _call(self, images: list[bytes], paths: list[str]) -> NDArray[np.float16]:
+        try:
+            vectors = self._client.embed(self._source.pinned, self._source.endpoint, images)
+        except (InvalidArgument, ResourceExhausted) as error:
+            raise _naming(error, paths) from error
+        if vectors.shape[1] != self._source.dim:
+            raise DataLoss(
+                f"{self._source.pinned} must answer {self._source.dim} numbers an item; import it"
+                f" again. Received: {vectors.shape[1]}"
+            )
+        return vectors
+
+
+def _finished(batch: _Batch) -> _Batch:
+    batch.vectors.result()
+    return batch
+
+
+def _batches(missing: list[int], contents: Contents) -> Iterator[tuple[list[int], list[bytes]]]:
+    """Positions and files, cut so that a request stays within BATCH_ITEMS and BATCH_BYTES."""
+    positions, images, size = list[int](), list[bytes](), 0
+    for start in range(0, len(missing), READ_ITEMS):
+        some = missing[start : start + READ_ITEMS]
+        for position, image in zip(some, contents(some), strict=True):
+            if images and (len(images) >= BATCH_ITEMS or size + len(image) > BATCH_BYTES):
+                yield positions, images
+                positions, images, size = [], [], 0
+            positions.append(position)
+            images.append(image)
+            size += len(image)
+    if images:
+        yield positions, images
+
+
+def _naming(error: GraftError, paths: list[str]) -> GraftError:
+    """The embedder's error about items[i], in terms of the file."""
+    match = _ITEM.search(error.field)
+    if not match or int(match[1]) >= len(paths):
+        return error
+    path = paths[int(match[1])]
+    return type(error)(
+        f"the embedder refuses {path!r}; remove the file and import again: {error.message}",
+        reason=error.reason,
+        metadata={**error.metadata, "path": path},
+    )
+
+
+def _check_finite(vectors: Floats, paths: Sequence[str]) -> None:
+    finite = np.isfinite(vectors).all(axis=1)
+    if not finite.all():
+        path = paths[int(np.argmin(finite))]
+        raise FailedPrecondition(
+            "the backbone gives numbers that are not finite in float16; leave the file out or take"
+            f" another backbone. Received: {path!r}",
+            reason="DATASET_UNTRAINABLE",
+            metadata={"path": path},
+        )

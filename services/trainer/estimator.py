@@ -1,0 +1,88 @@
+"""The estimate of a job: looks up what is there, then asks `estimate`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+import grpc
+
+from graft.embedder.v1 import backbone_pb2, embedder_service_pb2, embedder_service_pb2_grpc
+from graft.names import DatasetName
+from graft.status import from_rpc_error
+from graft.trainer.v1 import training_job_pb2 as pb
+from services.common import telemetry
+from services.common.blocking import Bridge
+from services.common.store import Store
+from services.trainer import backbone_choice, estimate
+from services.trainer.data.catalogue import Catalogue, Snapshot
+from services.trainer.data.rows import label_counts, warnings_about
+from services.trainer.embeddings import Source, cache
+from services.trainer.jobs.book import JobBook
+
+PAST_JOBS: Final = 20
+"""So many of the newest jobs that succeeded are gone by."""
+CALL_TIMEOUT_S: Final = 10.0
+
+
+class Estimator:
+    """Owns nothing; reads the data set, the cache and the history."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        book: JobBook,
+        bridge: Bridge,
+        channel: grpc.aio.Channel,
+        embedder: str,
+    ) -> None:
+        self._store = store
+        self._book = book
+        self._bridge = bridge
+        self._stub = embedder_service_pb2_grpc.EmbedderServiceStub(channel)
+        self._embedder = embedder
+
+    async def estimate(self, spec: pb.TrainingSpec) -> pb.TrainingEstimate:
+        """What a job with this spec, its version settled, would cost.
+
+        Raises NotFound, and what the embedder says of the backbone.
+        """
+        name = DatasetName.parse(spec.dataset)
+        snapshot = await self._bridge.run(
+            Catalogue(self._store).snapshot, name, spec.dataset_version
+        )
+        backbone = await self._backbone(str(backbone_choice.choose(spec.backbone)))
+        uncached = await self._bridge.run(self._uncached, snapshot, Source(backbone))
+        return self._answer(snapshot, uncached, backbone.name)
+
+    def _answer(self, snapshot: Snapshot, uncached: int, backbone: str) -> pb.TrainingEstimate:
+        count = len(snapshot.sorting.used)
+        project = snapshot.name.project
+        past = [job.result for job in self._book.jobs(project) if job.result.phases][:PAST_JOBS]
+        seconds = estimate.duration(count, uncached, past)
+        return pb.TrainingEstimate(
+            example_count=count,
+            uncached_count=uncached,
+            backbone=backbone,
+            duration_low=timedelta(seconds=seconds.low),
+            duration_high=timedelta(seconds=seconds.high),
+            warnings=warnings_about(label_counts(snapshot.rows, snapshot.sorting)),
+        )
+
+    async def _backbone(self, name: str) -> backbone_pb2.Backbone:
+        request = embedder_service_pb2.GetBackboneRequest(name=name)
+        metadata = telemetry.outgoing_metadata()
+        try:
+            answer = await self._stub.GetBackbone(
+                request, timeout=CALL_TIMEOUT_S, metadata=metadata
+            )
+        except grpc.RpcError as error:
+            raise from_rpc_error(error, target=self._embedder) from error
+        found: backbone_pb2.Backbone = answer.backbone
+        return found
+
+    def _uncached(self, snapshot: Snapshot, source: Source) -> int:
+        keys = [snapshot.rows[number].key for number in snapshot.sorting.used]
+        found, _ = cache(self._store, snapshot.name.project, source).read(keys)
+        return len(keys) - int(found.sum())

@@ -1,0 +1,70 @@
+"""Intervals for shares that were counted on few examples. Pure.
+
+Wilson (1927), "Probable inference, the law of succession, and statistical inference", stays within
+0 and 1 and covers well at any n. For the accuracy of a cross-validated model it is too narrow and
+sits too low, for two reasons:
+
+- A fold trains on a share s of the examples, the delivered model on all. Errors fall as an inverse
+  power of the number of examples (Figueroa et al., 2012), so the error is multiplied by s^0.25.
+- The examples are few and train as well as test, so the estimate varies more than independent
+  trials would (Bates, Hastie and Tibshirani, 2023, "Cross-validation: what does it estimate and
+  how well does it do it?"). The spread between repeats is added to the variance, and the
+  half-width is multiplied by 1.1.
+
+Measured: the share of draws (5, 10 and 25 examples a class) of six photo sets whose interval held
+the accuracy on the whole test set. The two constants were set on 204 draws with one backbone;
+over 289 draws with it they cover 95, 97 and 99% (plain Wilson 94, 90 and 89%), and over 204 draws
+with another backbone, which had no part in setting them, 96, 99 and 93% (92, 94 and 88%), at 1.05
+to 1.17 times the width of the binomial interval.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEVEL = 0.95
+_Z = 1.959963984540054
+LEARNING_EXPONENT = 0.25
+INFLATION = 1.1
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A share with the range that holds the truth in 95% of cases."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+def wilson(successes: float, trials: float) -> Interval | None:
+    """The interval of a share of independent trials; None when there were no trials."""
+    if trials <= 0:
+        return None
+    return _wilson(successes / trials, trials)
+
+
+def _wilson(share: float, trials: float) -> Interval:
+    weight = 1 + _Z**2 / trials
+    centre = (share + _Z**2 / (2 * trials)) / weight
+    spread = share * (1 - share) / trials + _Z**2 / (4 * trials**2)
+    half = _Z * float(np.sqrt(spread)) / weight
+    return Interval(share, min(max(0.0, centre - half), share), max(min(1.0, centre + half), share))
+
+
+def cross_validated_accuracy(right: NDArray[np.bool_], train_share: float) -> Interval:
+    """The accuracy to expect of the model fitted to all examples (see the module for the method).
+
+    `right` `[r, m]`: whether item j was answered right while held out in repeat i, m > 0.
+    `train_share`: the mean share of the examples that the answering models were fitted on.
+    """
+    repeats, items = right.shape
+    share = float(right.mean())
+    estimate = 1 - (1 - share) * train_share**LEARNING_EXPONENT
+    between = float(right.mean(axis=1).var(ddof=1)) / repeats if repeats > 1 else 0.0
+    smoothed = (share * items + 2) / (items + 4)  # the variance of 0 or all right is not 0
+    within = smoothed * (1 - smoothed) / items
+    return _wilson(estimate, items / (INFLATION**2 * (1 + between / within)))

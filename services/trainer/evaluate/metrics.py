@@ -1,0 +1,180 @@
+"""How good held-out answers are, class by class. Pure: log probabilities in, numbers out.
+
+Where the same examples were held out several times, shares such as the accuracy are means over the
+repeats. Whatever counts examples (confusions, precision, recall, mistakes) must count each once,
+and is taken from the one repeat whose accuracy is nearest to the mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.common.heads.base import Floats
+from services.trainer.evaluate.intervals import Interval, cross_validated_accuracy, wilson
+
+Indices = NDArray[np.int64]
+
+BINS = 15
+MAX_MISTAKES = 200
+MAX_PAIRS = 50
+# Above this the square of counts would be larger than all the rest of the report.
+MAX_CONFUSION_CLASSES = 200
+
+
+@dataclass(frozen=True)
+class ClassNumbers:
+    """One class; an interval is None where it would divide by nothing."""
+
+    label: str
+    count: int
+    precision: Interval | None
+    recall: Interval | None
+    false_positive_rate: Interval | None
+    false_negative_rate: Interval | None
+    f1: float | None
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """Item `item` (an index of the caller's) of class `truth` was called `answer`."""
+
+    item: int
+    truth: int
+    answer: int
+    score: float
+
+
+@dataclass(frozen=True)
+class Pair:
+    """`count` examples of class `truth`, a share `share` of them, were called `answer`."""
+
+    truth: int
+    answer: int
+    count: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Everything that is counted. `confusion` int64 `[c, c]`, rows the truth; None above
+    MAX_CONFUSION_CLASSES. `train_share` is 1 for answers to a test set."""
+
+    count: int
+    accuracy: Interval
+    share_right: float
+    train_share: float
+    macro_f1: float
+    log_loss: float
+    expected_calibration_error: float
+    per_class: tuple[ClassNumbers, ...]
+    confusion: Indices | None
+    pairs: tuple[Pair, ...]
+    mistakes: tuple[Mistake, ...]
+    unknown_rate: float
+
+
+def measure(
+    log_proba: Floats,
+    y: Indices,
+    labels: Sequence[str],
+    *,
+    items: Indices | None = None,
+    train_share: float = 1.0,
+    unknown_below: float = 0.0,
+) -> Numbers:
+    """The numbers for log probabilities `[r, m, c]` of m > 0 items of classes `y` `[m]`.
+
+    `items` `[m]` names the items in `Numbers.mistakes` (0 to m - 1 by default).
+    """
+    answers = log_proba.argmax(axis=2)
+    right = answers == y
+    shown = _typical(right)
+    answer, score = answers[shown], np.exp(log_proba[shown].max(axis=1))
+    per_class = _per_class(answer, y, labels)
+    scored = [found.f1 for found in per_class if found.f1 is not None]
+    top = np.exp(log_proba.max(axis=2))
+    return Numbers(
+        count=len(y),
+        accuracy=_accuracy(right, train_share),
+        share_right=float(right.mean()),
+        train_share=train_share,
+        macro_f1=float(np.mean(scored)),
+        log_loss=float(-log_proba[:, np.arange(len(y)), y].mean(dtype=np.float64)),
+        expected_calibration_error=calibration_error(top.ravel(), right.ravel()),
+        per_class=per_class,
+        confusion=_confusion(answer, y, len(labels)),
+        pairs=_pairs(answer, y, len(labels)),
+        mistakes=_mistakes(answer, y, score, np.arange(len(y)) if items is None else items),
+        unknown_rate=float((top < np.float32(unknown_below)).mean()),
+    )
+
+
+def _accuracy(right: NDArray[np.bool_], train_share: float) -> Interval:
+    """Items of a test set are independent trials; held-out ones are not."""
+    found = wilson(float(right.mean()) * right.shape[1], right.shape[1])
+    return found if train_share == 1 and found else cross_validated_accuracy(right, train_share)
+
+
+def _typical(right: NDArray[np.bool_]) -> int:
+    by_repeat = right.mean(axis=1)
+    return int(np.argmin(np.abs(by_repeat - by_repeat.mean())))
+
+
+def _per_class(answer: Indices, y: Indices, labels: Sequence[str]) -> tuple[ClassNumbers, ...]:
+    c = len(labels)
+    truth, called = np.bincount(y, minlength=c), np.bincount(answer, minlength=c)
+    hit = np.bincount(y[answer == y], minlength=c)
+    return tuple(
+        _class_numbers(labels[i], int(truth[i]), int(called[i]), int(hit[i]), len(y))
+        for i in range(c)
+    )
+
+
+def _class_numbers(label: str, truth: int, called: int, hit: int, total: int) -> ClassNumbers:
+    return ClassNumbers(
+        label,
+        truth,
+        precision=wilson(hit, called),
+        recall=wilson(hit, truth),
+        false_positive_rate=wilson(called - hit, total - truth),
+        false_negative_rate=wilson(truth - hit, truth),
+        f1=2 * hit / (truth + called) if truth else None,
+    )
+
+
+def calibration_error(score: Floats, right: NDArray[np.bool_]) -> float:
+    """Expected calibration error of top scores over 15 equal bins (Naeini et al., 2015): the mean
+    distance of a bin's share right from its mean score, weighted by its size."""
+    at = np.minimum((score * BINS).astype(np.int64), BINS - 1)
+    promised = np.bincount(at, score.astype(np.float64), minlength=BINS)
+    kept = np.bincount(at, right.astype(np.float64), minlength=BINS)
+    return float(np.abs(promised - kept).sum() / len(score))
+
+
+def _confusion(answer: Indices, y: Indices, c: int) -> Indices | None:
+    if c > MAX_CONFUSION_CLASSES:
+        return None
+    return np.bincount(y * c + answer, minlength=c * c).reshape(c, c)
+
+
+def _pairs(answer: Indices, y: Indices, c: int) -> tuple[Pair, ...]:
+    """The most frequent confusions first; equals in the order of the labels."""
+    wrong = answer != y
+    code, count = np.unique(y[wrong] * c + answer[wrong], return_counts=True)
+    order = np.argsort(-count, kind="stable")[:MAX_PAIRS]
+    of_class = np.bincount(y, minlength=c)
+    return tuple(
+        Pair(int(truth), int(called), int(n), float(n / of_class[truth]))
+        for truth, called, n in zip(*divmod(code[order], c), count[order], strict=True)
+    )
+
+
+def _mistakes(answer: Indices, y: Indices, score: Floats, items: Indices) -> tuple[Mistake, ...]:
+    """The wrong answers, most confident first."""
+    wrong = np.flatnonzero(answer != y)
+    order = wrong[np.argsort(-score[wrong], kind="stable")][:MAX_MISTAKES]
+    return tuple(Mistake(int(items[i]), int(y[i]), int(answer[i]), float(score[i])) for i in order)

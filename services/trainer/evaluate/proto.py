@@ -1,0 +1,152 @@
+"""From what the search and the metrics found to the Evaluation that is stored and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from google.protobuf.duration_pb2 import Duration
+
+from graft.model.v1 import evaluation_pb2 as pb
+from services.trainer.evaluate.intervals import LEVEL, Interval
+from services.trainer.evaluate.metrics import ClassNumbers, Numbers, measure
+from services.trainer.search.examples import Examples
+from services.trainer.search.run import CandidateRow, SearchResult
+
+CROSS_VALIDATION = "cross-validation"
+TEST_SET = "test set"
+NONE = "none"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an example came from: the path of its import and the SHA-256 of its bytes, in hex."""
+
+    path: str
+    sha256: str
+
+
+def evaluate_search(
+    result: SearchResult, examples: Examples, sources: Sequence[Source], data: pb.DataSummary
+) -> pb.Evaluation:
+    """The report of a search; `sources[i]` belongs to example i. The notes of the search are added
+    to the warnings of `data`; `model_version` is left for whoever names it."""
+    evaluation = pb.Evaluation(method=NONE, data=data)
+    held_out = result.held_out
+    if held_out is None:
+        evaluation.interval_method = "No example could be held out, so that nothing was measured."
+        counts = examples.class_counts
+        for label, count in zip(examples.labels, counts, strict=True):
+            evaluation.per_class.add(label=label, example_count=int(count))
+    else:
+        numbers = measure(
+            held_out.log_proba,
+            examples.y[held_out.items],
+            examples.labels,
+            items=held_out.items,
+            train_share=held_out.train_share,
+            unknown_below=result.head.calibration.unknown_below,
+        )
+        evaluation.MergeFrom(to_evaluation(numbers, examples.labels, sources))
+        _count_all(evaluation, examples)
+    evaluation.data.warnings.extend(result.notes)
+    evaluation.candidates.extend(_candidate(row) for row in result.rows)
+    evaluation.unknown_threshold = result.head.calibration.unknown_below
+    return evaluation
+
+
+def _count_all(evaluation: pb.Evaluation, examples: Examples) -> None:
+    """A class counts all its examples, those never held out included."""
+    for found, count in zip(evaluation.per_class, examples.class_counts, strict=True):
+        found.example_count = int(count)
+
+
+def to_evaluation(
+    numbers: Numbers, labels: Sequence[str], sources: Sequence[Source]
+) -> pb.Evaluation:
+    """The measured part of an Evaluation; `sources` is indexed by `Mistake.item`."""
+    evaluation = pb.Evaluation(
+        method=CROSS_VALIDATION if numbers.train_share < 1 else TEST_SET,
+        evaluated_count=numbers.count,
+        accuracy=_interval(numbers.accuracy),
+        macro_f1=numbers.macro_f1,
+        log_loss=numbers.log_loss,
+        expected_calibration_error=numbers.expected_calibration_error,
+        per_class=[_class(found) for found in numbers.per_class],
+        confusion=_confusion(numbers, labels),
+        interval_method=_method(numbers),
+        unknown_rate=numbers.unknown_rate,
+    )
+    for mistake in numbers.mistakes:
+        evaluation.mistakes.add(
+            path=sources[mistake.item].path,
+            sha256=sources[mistake.item].sha256,
+            truth=labels[mistake.truth],
+            answer=labels[mistake.answer],
+            score=mistake.score,
+        )
+    return evaluation
+
+
+def _interval(interval: Interval | None) -> pb.Interval | None:
+    if interval is None:
+        return None
+    return pb.Interval(
+        estimate=interval.estimate, low=interval.low, high=interval.high, level=LEVEL
+    )
+
+
+def _class(found: ClassNumbers) -> pb.ClassEvaluation:
+    return pb.ClassEvaluation(
+        label=found.label,
+        example_count=found.count,
+        precision=_interval(found.precision),
+        recall=_interval(found.recall),
+        false_positive_rate=_interval(found.false_positive_rate),
+        false_negative_rate=_interval(found.false_negative_rate),
+    )
+
+
+def _confusion(numbers: Numbers, labels: Sequence[str]) -> pb.ConfusionMatrix:
+    counts = np.zeros(0, np.int64) if numbers.confusion is None else numbers.confusion.ravel()
+    matrix = pb.ConfusionMatrix(labels=labels, counts=counts.tolist())
+    for pair in numbers.pairs:
+        matrix.pairs.add(
+            truth=labels[pair.truth],
+            answer=labels[pair.answer],
+            count=pair.count,
+            share=pair.share,
+        )
+    return matrix
+
+
+def _method(numbers: Numbers) -> str:
+    right = f"{100 * numbers.share_right:.1f}%"
+    if numbers.train_share == 1:
+        return (
+            f"Of {numbers.count} test examples {right} were answered right. "
+            "In 95 of 100 such tests the range (Wilson's) holds the true share."
+        )
+    return (
+        f"Every one of {numbers.count} examples was held out in turn, and {right} were answered "
+        f"right by models trained on {100 * numbers.train_share:.0f}% of the examples. The model "
+        "delivered is trained on all of them, so that slightly more is expected of it. In 95 of "
+        "100 such models the range (Wilson's, widened because the examples train as well as "
+        "test) holds the true share."
+    )
+
+
+def _candidate(row: CandidateRow) -> pb.Candidate:
+    duration = Duration()
+    duration.FromNanoseconds(round(row.seconds * 1e9))
+    return pb.Candidate(
+        kind=row.kind,
+        parameters=row.parameters,
+        log_loss=row.log_loss,
+        log_loss_standard_error=row.standard_error,
+        accuracy=row.accuracy,
+        duration=duration,
+        chosen=row.chosen,
+        reason=row.reason,
+    )

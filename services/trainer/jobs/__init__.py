@@ -1,0 +1,1 @@
+"""Training jobs: their life (`state`), their log (`log`), their owner (`runner`)."""

@@ -1,0 +1,78 @@
+"""What a job came to, written as a model version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import graft
+from graft.model.v1 import evaluation_pb2, model_pb2
+from graft.names import ModelName
+from graft.trainer.v1 import training_job_pb2 as pb
+from services.common import artifacts
+from services.common.store import Store
+from services.trainer.embeddings import Source
+from services.trainer.material import Material
+from services.trainer.published import go_live
+from services.trainer.report.html import Origin, render
+from services.trainer.search.run import SearchResult
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """All that a job came to before it was published; `pictures` are thumbnails by SHA-256."""
+
+    job: pb.TrainingJob
+    material: Material
+    source: Source
+    found: SearchResult
+    evaluation: evaluation_pb2.Evaluation
+    pictures: Mapping[str, bytes]
+
+
+def publish(store: Store, outcome: Outcome) -> model_pb2.ModelVersion:
+    """Write the version of a job and make it live; answer its manifest. Can be repeated."""
+    model = ModelName.parse(outcome.job.spec.model)
+    version = artifacts.claim_version(store, model, outcome.job.name)
+    outcome.evaluation.model_version = str(version)
+    draft = artifacts.Draft(_manifest(outcome), outcome.found.head, outcome.evaluation)
+    page = render(outcome.evaluation, _origin(outcome), outcome.pictures)
+    manifest = artifacts.publish(store, version, draft, page.encode())
+    go_live(store, manifest)
+    return manifest
+
+
+def _manifest(outcome: Outcome) -> model_pb2.ModelVersion:
+    spec, backbone = outcome.job.spec, outcome.source.backbone
+    manifest = model_pb2.ModelVersion(
+        task=model_pb2.TASK_CLASSIFICATION,
+        labels=outcome.material.labels,
+        features=model_pb2.Features(
+            backbone=backbone.name,
+            backbone_digest=backbone.digest,
+            endpoint=outcome.source.endpoint,
+            dim=outcome.source.dim,
+        ),
+        head=model_pb2.Head(parameters=outcome.found.parameters),
+        dataset=spec.dataset,
+        dataset_version=spec.dataset_version,
+        training_job=outcome.job.name,
+        seed=spec.seed,
+        example_count=len(outcome.material.rows),
+        suite_version=graft.__version__,
+    )
+    if outcome.evaluation.HasField("accuracy"):
+        manifest.accuracy.CopyFrom(outcome.evaluation.accuracy)
+    return manifest
+
+
+def _origin(outcome: Outcome) -> Origin:
+    backbone = outcome.source.backbone
+    return Origin(
+        title=ModelName.parse(outcome.job.spec.model).model,
+        backbone=backbone.name,
+        backbone_digest=backbone.digest,
+        seed=outcome.job.spec.seed,
+        suite_version=graft.__version__,
+        created=outcome.job.create_time.ToJsonString(),
+    )

@@ -1,0 +1,70 @@
+"""The report as one HTML page that needs nothing else: no network, no script, no second file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graft.model.v1 import evaluation_pb2 as pb
+from services.trainer.report import sections
+from services.trainer.report.markup import section, text
+from services.trainer.report.style import CSS
+
+# A browser that keeps to it can load nothing from outside, whatever stands in the page.
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How the model was made; plain text, shown as it is."""
+
+    title: str  # the name of the model, for people
+    backbone: str
+    backbone_digest: str
+    seed: int
+    suite_version: str
+    created: str = ""  # a date and time
+
+
+def render(evaluation: pb.Evaluation, origin: Origin, thumbnails: Mapping[str, bytes]) -> str:
+    """The page. `thumbnails` holds small JPEG files by the SHA-256 (hex) of the full picture."""
+    measured = evaluation.HasField("accuracy")
+    parts = [
+        sections.hero(evaluation),
+        sections.classes(evaluation) if measured else "",
+        sections.confusions(evaluation) if measured else "",
+        sections.mistakes(evaluation, thumbnails),
+        sections.data(evaluation),
+        sections.tried(evaluation),
+        _made(evaluation, origin),
+    ]
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{text(origin.title)}: report</title><style>{CSS}</style></head><body><main>"
+        f'<header><h1>{text(origin.title)}</h1><p class="name">'
+        f"{text(evaluation.model_version)}</p></header>{''.join(parts)}</main></body></html>\n"
+    )
+
+
+def _made(evaluation: pb.Evaluation, origin: Origin) -> str:
+    facts = {
+        "How it was measured": evaluation.interval_method,
+        "Method": evaluation.method,
+        "Log loss": f"{evaluation.log_loss:.3f} nats",
+        "Macro F1": f"{evaluation.macro_f1:.3f}",
+        "Calibration error": f"{evaluation.expected_calibration_error:.3f} (0: scores are honest)",
+        "Backbone": origin.backbone,
+        "Backbone digest": origin.backbone_digest,
+        "Seed": str(origin.seed),
+        "Graft": origin.suite_version,
+        "Made": origin.created,
+    }
+    if not evaluation.HasField("accuracy"):
+        facts = {k: v for k, v in facts.items() if k not in _SCORES}
+    rows = "".join(f"<dt>{text(k)}</dt><dd>{text(v)}</dd>" for k, v in facts.items() if v)
+    return section("How it was made", "", f"<dl>{rows}</dl>")
+
+
+_SCORES = ("Log loss", "Macro F1", "Calibration error")

@@ -1,0 +1,71 @@
+"""The few pieces of HTML that the page is made of. Everything from outside is escaped here."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from graft.model.v1 import evaluation_pb2 as pb
+from services.trainer.report.words import percent
+
+
+def text(value: object) -> str:
+    """Any value as escaped text, safe in an element and in a quoted attribute.
+
+    Control and direction characters, which could forge the look of a line, become visible.
+    """
+    return escape(
+        "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(value))
+    )
+
+
+def section(title: str, lead: str, *parts: str) -> str:
+    """A titled part of the page; `lead` is plain text, `parts` are HTML."""
+    opening = f'<p class="lead">{text(lead)}</p>' if lead else ""
+    return f"<section><h2>{text(title)}</h2>{opening}{''.join(parts)}</section>"
+
+
+def listing(sentences: Iterable[str], *, kind: str = "") -> str:
+    """A list of plain-text sentences; nothing for none."""
+    items = "".join(f"<li>{text(sentence)}</li>" for sentence in sentences)
+    return f'<ul class="{text(kind)}">{items}</ul>' if items else ""
+
+
+def table(head: Sequence[str], rows: Iterable[str], *, kind: str = "") -> str:
+    """A table that scrolls sideways in a narrow window; `rows` are HTML, `head` plain text."""
+    cells = "".join(f'<th scope="col">{text(title)}</th>' for title in head)
+    return (
+        f'<div class="scroll"><table class="{text(kind)}"><thead><tr>{cells}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def row(*cells: str, kind: str = "") -> str:
+    """A table row; the first cell names it. Cells are HTML."""
+    first, *rest = cells
+    body = "".join(f"<td>{cell}</td>" for cell in rest)
+    return f'<tr class="{text(kind)}"><th scope="row">{first}</th>{body}</tr>'
+
+
+def bar(found: pb.Interval | None) -> str:
+    """A share as a bar with its range as a line across the end, and the number beside it."""
+    if found is None:
+        return '<span class="none">not known</span>'
+    spoken = f"{percent(found.estimate)}, between {percent(found.low)} and {percent(found.high)}"
+    return (
+        f'<span class="bar" title="{spoken}"><svg viewBox="0 0 100 10" preserveAspectRatio="none" '
+        f'role="img" aria-label="{spoken}"><rect class="track" width="100" height="10"/>'
+        f'<rect class="fill" width="{100 * found.estimate:.1f}" height="10"/>'
+        f'<rect class="range" x="{100 * found.low:.1f}" y="4" '
+        f'width="{100 * (found.high - found.low):.1f}" height="2"/></svg>'
+        f"<b>{percent(found.estimate)}</b></span>"
+    )
+
+
+def picture(jpeg: bytes | None, description: str) -> str:
+    """A JPEG within the page, or a placeholder where there is none."""
+    if jpeg is None:
+        return '<span class="missing">no picture</span>'
+    data = base64.b64encode(jpeg).decode("ascii")
+    return f'<img src="data:image/jpeg;base64,{data}" alt="{text(description)}">'

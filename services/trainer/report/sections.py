@@ -1,0 +1,187 @@
+"""The parts of the report page, each a pure function of the Evaluation; HTML out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from graft.model.v1 import evaluation_pb2 as pb
+from services.trainer.report.markup import bar, listing, picture, row, section, table, text
+from services.trainer.report.words import candidate, count, headline, meaning, pair, percent
+
+MAX_CLASSES = 200
+MAX_MATRIX = 20
+MAX_PAIRS = 20
+MAX_PAIRS_BESIDE_MATRIX = 8
+MAX_PICTURES = 60
+
+
+def hero(evaluation: pb.Evaluation) -> str:
+    """The headline number, its range drawn to scale, and what to make of it."""
+    number = ""
+    if evaluation.HasField("accuracy"):
+        number = f'<div class="number">{percent(evaluation.accuracy.estimate)}</div>'
+    top = f'<div class="hero">{number}<p class="words">{text(headline(evaluation))}</p></div>'
+    warnings = listing(evaluation.data.warnings, kind="warnings")
+    body = top + _scale(evaluation) + "<h3>What this means</h3>" + listing(meaning(evaluation))
+    return f"<section>{body}{warnings}</section>"
+
+
+def _scale(evaluation: pb.Evaluation) -> str:
+    """0 to 100% with the range, the estimate and the most common class; nothing unmeasured."""
+    if not evaluation.HasField("accuracy"):
+        return ""
+    found = evaluation.accuracy
+    counts = [c.example_count for c in evaluation.per_class]
+    guess = 100 * max(counts, default=0) / max(sum(counts), 1)
+    low, mid, high = 100 * found.low, 100 * found.estimate, 100 * found.high
+    return (
+        '<svg class="scale" role="img" aria-label="Accuracy on a scale from 0 to 100%">'
+        '<rect class="track" y="8" width="100%" height="10" rx="5"/>'
+        f'<rect class="range" x="{low:.1f}%" y="8" width="{high - low:.1f}%" height="10"/>'
+        f'<circle class="point" cx="{mid:.1f}%" cy="13" r="8"/>'
+        f'<line class="guess" x1="{guess:.1f}%" x2="{guess:.1f}%" y1="2" y2="24"/>'
+        '<text x="0" y="38">0%</text><text x="100%" y="38" text-anchor="end">100%</text>'
+        f'<text x="{min(max(guess, 12), 80):.1f}%" y="38" text-anchor="middle">guessing</text>'
+        "</svg>"
+    )
+
+
+def classes(evaluation: pb.Evaluation) -> str:
+    """One line a class, the weakest first."""
+    ordered = sorted(evaluation.per_class, key=lambda c: (c.recall.estimate, c.label))
+    shown = ordered[:MAX_CLASSES]
+    left = len(ordered) - len(shown)
+    more = [f"{left:,} better classes are left out here; the JSON report has all."] if left else []
+    head = ("Class", "Examples", "Found", "Right when named", "False alarms", "Missed")
+    lead = (
+        "“Found”: of all examples of the class, how many were recognised. “Right when named”: of "
+        "all answers with this name, how many were right. “False alarms”: how many examples of "
+        "other classes were given this name. The thin line is the range that holds the truth "
+        "in 95 of 100 cases. Weakest class first."
+    )
+    return section("Class by class", lead, table(head, [_class(c) for c in shown]), listing(more))
+
+
+def _class(found: pb.ClassEvaluation) -> str:
+    return row(
+        text(found.label),
+        f"{found.example_count:,}",
+        bar(found.recall if found.HasField("recall") else None),
+        bar(found.precision if found.HasField("precision") else None),
+        _share(found, "false_positive_rate"),
+        _share(found, "false_negative_rate"),
+    )
+
+
+def _share(found: pb.ClassEvaluation, name: str) -> str:
+    interval: pb.Interval = getattr(found, name)
+    if not found.HasField(name):
+        return '<span class="none">not known</span>'
+    span = f"between {percent(interval.low)} and {percent(interval.high)}"
+    return f'<span title="{span}">{percent(interval.estimate)}</span>'
+
+
+def confusions(evaluation: pb.Evaluation) -> str:
+    """Who is taken for whom: in words, and as a matrix where it fits."""
+    matrix = evaluation.confusion
+    drawn = _matrix(matrix)
+    most = MAX_PAIRS_BESIDE_MATRIX if drawn else MAX_PAIRS
+    words = listing(pair(found) for found in list(matrix.pairs)[:most])
+    if not words:
+        words = "<p>Nothing was mixed up among the held-out examples.</p>"
+    return section(
+        "What is mixed up with what",
+        "Merge two classes that you do not need to tell apart, or add examples that differ in just "
+        "what tells them apart.",
+        words,
+        drawn,
+    )
+
+
+def _matrix(matrix: pb.ConfusionMatrix) -> str:
+    labels, counts = list(matrix.labels), list(matrix.counts)
+    n = len(labels)
+    if not counts or n > MAX_MATRIX:
+        return ""
+    rows = [_matrix_row(label, i, counts[i * n : (i + 1) * n]) for i, label in enumerate(labels)]
+    lead = "<h3>All answers</h3><p class=lead>Rows: what it is. Columns: what it was called.</p>"
+    return lead + table(["", *labels], rows, kind="matrix")
+
+
+def _matrix_row(label: str, at: int, counts: Sequence[int]) -> str:
+    total = max(sum(counts), 1)
+    cells = []
+    for i, number in enumerate(counts):
+        colour = "--right" if i == at else "--wrong"
+        shade = f"background:rgba(var({colour}),{number / total * 0.75:.2f})"
+        cells.append(f'<td style="{shade}">{number or ""}</td>')
+    return f'<tr><th scope="row">{text(label)}</th>{"".join(cells)}</tr>'
+
+
+def mistakes(evaluation: pb.Evaluation, thumbnails: Mapping[str, bytes]) -> str:
+    """What it gets wrong, the most confident errors first."""
+    shown = list(evaluation.mistakes)[:MAX_PICTURES]
+    if not shown:
+        return ""
+    figures = "".join(_figure(found, thumbnails.get(found.sha256)) for found in shown)
+    total = len(evaluation.mistakes)
+    lead = (
+        "Each was answered by a model that had not seen it. The most confident errors come first: "
+        "is the label right? Is the thing to see at all? Are there others like it among the "
+        f"examples? Shown: {len(shown)} of {total}."
+    )
+    return section("What it gets wrong", lead, f'<div class="grid">{figures}</div>')
+
+
+def _figure(found: pb.Mistake, jpeg: bytes | None) -> str:
+    truth, answer = text(found.truth), text(found.answer)
+    return (
+        f"<figure>{picture(jpeg, found.truth)}<figcaption>Is <b>{truth}</b>, was called "
+        f"<b>{answer}</b> ({percent(found.score)} sure)"
+        f'<span class="path">{text(found.path)}</span></figcaption></figure>'
+    )
+
+
+def tried(evaluation: pb.Evaluation) -> str:
+    """The search table."""
+    head = ("Candidate", "Log loss", "± error", "Right", "Seconds", "Why")
+    lead = (
+        "Every candidate answered the same held-out examples. The log loss (lower is better) "
+        "punishes wrong answers more the surer they were; the choice is made by it."
+    )
+    rows = [_candidate(found) for found in evaluation.candidates]
+    return section("What was tried", lead, table(head, rows, kind="tried"))
+
+
+def _candidate(found: pb.Candidate) -> str:
+    return row(
+        text(candidate(found)),
+        f"{found.log_loss:.3f}" if found.HasField("log_loss") else "–",
+        f"{found.log_loss_standard_error:.3f}"
+        if found.HasField("log_loss_standard_error")
+        else "–",
+        percent(found.accuracy) if found.HasField("accuracy") else "–",
+        f"{found.duration.ToTimedelta().total_seconds():.2f}",
+        text(found.reason),
+        kind="chosen" if found.chosen else "",
+    )
+
+
+def data(evaluation: pb.Evaluation) -> str:
+    """What came in and what was left out, with reasons."""
+    found = evaluation.data
+    facts = (
+        (found.example_count, "examples used"),
+        (len(evaluation.per_class), "classes"),
+        (found.rejected_count, "files refused"),
+        (found.duplicate_count, "exact copies, used once"),
+        (found.conflict_count, "files under two labels, left out"),
+    )
+    boxes = "".join(f"<div><b>{n:,}</b><span>{text(what)}</span></div>" for n, what in facts)
+    issues = [row(text(i.path), text(i.label), text(i.message)) for i in found.issues]
+    listed = ""
+    if issues:
+        wide = table(("File", "Label", "What is wrong"), issues)
+        title = count(len(issues), "file") + " with a problem"
+        listed = f"<details open><summary>{text(title)}</summary>{wide}</details>"
+    return section("The data", "", f'<div class="facts">{boxes}</div>', listed)

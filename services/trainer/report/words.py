@@ -1,0 +1,121 @@
+"""What the numbers of a report say, in sentences for a person who never studied machine learning.
+
+Pure: an Evaluation in, plain text out (the page escapes it).
+"""
+
+from __future__ import annotations
+
+from graft.model.v1 import evaluation_pb2 as pb
+
+KINDS = {"linear": "Logistic regression", "class_mean": "Nearest class average"}
+SCALINGS = {"l2": "vectors of length 1", "standard": "standardised features"}
+_WIDE = 0.15
+
+
+def percent(share: float) -> str:
+    """A share as a person writes it: 0.734 is `73%`; 0.004 `0.4%`, so that little is not none."""
+    value = 100 * share
+    near_end = 0 < value < 1 or 99 < value < 100
+    return f"{value:.1f}%" if near_end else f"{value:.0f}%"
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """`1 example`, `1,200 examples`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def headline(evaluation: pb.Evaluation) -> str:
+    """The one sentence to remember."""
+    if not evaluation.HasField("accuracy"):
+        return "How accurate this model is cannot be said: there were too few examples to test it."
+    found = evaluation.accuracy
+    return (
+        f"Of 100 new items like these, about {_of_100(found.estimate)} will be answered right; "
+        f"very likely (19 times out of 20) between {_of_100(found.low)} and {_of_100(found.high)}."
+    )
+
+
+def _of_100(share: float) -> str:
+    return f"{100 * share:.0f}"
+
+
+def meaning(evaluation: pb.Evaluation) -> list[str]:
+    """What to make of it and what to do, most important first."""
+    if not evaluation.HasField("accuracy"):
+        return ["Add a few more examples of each class, at least two, and train again."]
+    found = [
+        _against_guessing(evaluation),
+        _width(evaluation),
+        _weakest(evaluation),
+        _confused(evaluation),
+        _unknown(evaluation),
+    ]
+    return [sentence for sentence in found if sentence]
+
+
+def _against_guessing(evaluation: pb.Evaluation) -> str:
+    counts = [found.example_count for found in evaluation.per_class]
+    most = max(counts, default=0) / max(sum(counts), 1)
+    guess = (
+        f"Always answering the most common of the {len(counts)} classes would be right "
+        f"{percent(most)} of the time"
+    )
+    if evaluation.accuracy.low > most:
+        return f"{guess}; this model is clearly better than that."
+    return f"{guess}; this model is not clearly better. Do not rely on it: add or correct examples."
+
+
+def _width(evaluation: pb.Evaluation) -> str:
+    found = evaluation.accuracy
+    if found.high - found.low <= _WIDE:
+        return ""
+    return (
+        f"The range from {percent(found.low)} to {percent(found.high)} is wide because there are "
+        f"only {count(evaluation.evaluated_count, 'example')}; four times as many would halve it."
+    )
+
+
+def _weakest(evaluation: pb.Evaluation) -> str:
+    scored = [found for found in evaluation.per_class if found.HasField("recall")]
+    if len(scored) < 2:
+        return ""
+    worst = min(scored, key=lambda found: found.recall.estimate)
+    best = max(scored, key=lambda found: found.recall.estimate)
+    if worst.recall.estimate >= best.recall.estimate - 0.05:
+        return "All classes fare about equally well."
+    return (
+        f"It does best on {best.label} (finds {percent(best.recall.estimate)} of them) and worst "
+        f"on {worst.label} ({percent(worst.recall.estimate)}): look at those examples first."
+    )
+
+
+def _confused(evaluation: pb.Evaluation) -> str:
+    pairs = evaluation.confusion.pairs
+    return f"Most often, {pair(pairs[0])}" if pairs else "Not one held-out example was mixed up."
+
+
+def pair(found: pb.ConfusedPair) -> str:
+    """A pair that is mixed up, in words."""
+    times = "once" if found.count == 1 else f"{found.count:,} times"
+    return (
+        f"{found.truth} is taken for {found.answer}: {times}, {percent(found.share)} of "
+        f"all {found.truth}."
+    )
+
+
+def _unknown(evaluation: pb.Evaluation) -> str:
+    if not evaluation.unknown_threshold:
+        return ""
+    return (
+        f"Answers with a score below {evaluation.unknown_threshold:.2f} are flagged “unknown”: "
+        f"{percent(evaluation.unknown_rate)} of the held-out examples were."
+    )
+
+
+def candidate(found: pb.Candidate) -> str:
+    """The name of a candidate, for people."""
+    name = KINDS.get(found.kind, found.kind)
+    parameters = dict(found.parameters)
+    scaling = parameters.pop("scaling", "")
+    parts = [SCALINGS.get(scaling, scaling), *(f"{k} = {v}" for k, v in sorted(parameters.items()))]
+    return ", ".join([name, *(part for part in parts if part)])

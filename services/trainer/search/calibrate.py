@@ -1,0 +1,66 @@
+"""From held-out log probabilities to the calibration of a head. Pure."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.common.heads.base import Floats, log_softmax
+
+Indices = NDArray[np.int64]
+
+MIN_TEMPERATURE = 0.05
+MAX_TEMPERATURE = 20.0
+_STEPS = 24
+_GOLDEN = (5**0.5 - 1) / 2
+
+
+def temper(log_proba: Floats, temperature: float) -> Floats:
+    """The log probabilities `[..., c]` that a head with this temperature gives."""
+    flat = log_proba.reshape(-1, log_proba.shape[-1]) / np.float32(temperature)
+    return log_softmax(flat).reshape(log_proba.shape)
+
+
+def item_losses(log_proba: Floats, y: Indices) -> NDArray[np.float64]:
+    """The log loss of each item in each repeat, in nats: `[r, m]` from `[r, m, c]` and `[m]`."""
+    return -log_proba[:, np.arange(len(y)), y].astype(np.float64)
+
+
+def fit_temperature(log_proba: Floats, y: Indices) -> float:
+    """The temperature with the lowest mean log loss of `[r, m, c]`: one number, fitted to all.
+
+    Golden-section search over its logarithm (the loss is convex in 1 / temperature, so that it has
+    one minimum). Temperature scaling after Guo et al., 2017, "On Calibration of Modern Neural
+    Networks", but on scores of a cross-validation instead of a validation set. The truth counts
+    1 - 1 / (m + 2), the rest is spread evenly (Platt, 1999): a dozen answers that are all right do
+    not make a head certain.
+    """
+    low, high = np.log(MIN_TEMPERATURE), np.log(MAX_TEMPERATURE)
+    doubt = 1 / (len(y) + 2)
+
+    def loss(at: float) -> float:
+        scores = temper(log_proba, float(np.exp(at)))
+        return float((1 - doubt) * item_losses(scores, y).mean() - doubt * scores.mean())
+
+    left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+    loss_left, loss_right = loss(left), loss(right)
+    for _ in range(_STEPS):
+        if loss_left <= loss_right:
+            high, right, loss_right = right, left, loss_left
+            left = high - _GOLDEN * (high - low)
+            loss_left = loss(left)
+        else:
+            low, left, loss_left = left, right, loss_right
+            right = low + _GOLDEN * (high - low)
+            loss_right = loss(right)
+    return float(np.exp((low + high) / 2))
+
+
+def unknown_threshold(log_proba: Floats, rate: float) -> float:
+    """The probability below which the answers to a share `rate` of `[r, m, c]` fall.
+
+    These items all belong to a class that the head knows: `rate` is the share of good inputs that
+    is given up so that strange ones are flagged at all.
+    """
+    top = np.exp(log_proba.max(axis=-1)).ravel()
+    return float(np.quantile(top, rate, method="lower"))

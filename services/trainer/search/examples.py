@@ -1,0 +1,82 @@
+"""What a search is given: embeddings, classes, groups; checked once, here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graft.errors import FailedPrecondition, InvalidArgument
+from services.common.heads.base import Floats
+
+Indices = NDArray[np.int64]
+
+MIN_CLASSES = 2
+
+
+@dataclass(frozen=True)
+class Examples:
+    """n labelled embeddings.
+
+    `x` float32 `[n, d]`; `y` int64 `[n]` indexes `labels`, each of which occurs; `groups` int64
+    `[n]`: examples of one group (copies of a picture) are never on both sides of a fold.
+    """
+
+    x: Floats
+    y: Indices
+    labels: tuple[str, ...]
+    groups: Indices
+
+    @property
+    def class_counts(self) -> Indices:
+        """The number of examples of each label, `[c]`."""
+        return np.bincount(self.y, minlength=len(self.labels))
+
+
+def check(examples: Examples) -> None:
+    """Refuses what no head can be fitted to, naming what was received.
+
+    FailedPrecondition (DATASET_UNTRAINABLE): fewer than two classes, or embeddings all equal.
+    InvalidArgument: arrays that do not fit together or are not finite.
+    """
+    _check_arrays(examples)
+    counts = examples.class_counts
+    present = [label for label, n in zip(examples.labels, counts, strict=True) if n]
+    if len(present) < MIN_CLASSES:
+        received = f"{len(examples.y)} examples of " + (repr(present[0]) if present else "no class")
+        raise _untrainable(
+            "a classifier needs examples of at least 2 classes; add a folder or a label for "
+            f"another class; got {received}",
+            examples,
+        )
+    if len(present) < len(examples.labels):
+        missing = [label for label, n in zip(examples.labels, counts, strict=True) if not n]
+        raise InvalidArgument(f"each label needs an example; got none of {missing[:10]}")
+    if not np.ptp(examples.x, axis=0).any():
+        raise _untrainable(
+            "all examples look alike to the backbone, so that nothing tells the classes apart; "
+            f"check the files or take another backbone; got {len(examples.y)} equal embeddings",
+            examples,
+        )
+
+
+def _check_arrays(examples: Examples) -> None:
+    x, y, groups = examples.x, examples.y, examples.groups
+    if x.ndim != 2 or x.dtype != np.float32 or y.shape != (len(x),) or groups.shape != y.shape:
+        raise InvalidArgument(
+            "a search takes float32 embeddings [n, d], n class indices and n group ids; got "
+            f"{x.dtype} {list(x.shape)}, {list(y.shape)} and {list(groups.shape)}"
+        )
+    finite = np.isfinite(x).all(axis=1)
+    if not finite.all():
+        raise InvalidArgument(
+            "embeddings must be finite numbers; the backbone gave others; leave the example out "
+            f"or take another backbone; got NaN or infinity for example {int(np.argmin(finite))}"
+        )
+
+
+def _untrainable(message: str, examples: Examples) -> FailedPrecondition:
+    counts = examples.class_counts
+    metadata = {"classes": str(int((counts > 0).sum())), "examples": str(len(examples.y))}
+    return FailedPrecondition(message, reason="DATASET_UNTRAINABLE", metadata=metadata)

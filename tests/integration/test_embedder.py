@@ -1,0 +1,318 @@
+"""EmbedderService over a real channel, with fake engines behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+
+from graft.channel import open_channel
+from graft.common.v1 import content_pb2, error_reason_pb2, info_service_pb2, tensor_pb2
+from graft.embedder.v1 import (
+    backbone_pb2,
+    embedder_service_pb2,
+    embedder_service_pb2_grpc,
+)
+from graft.errors import GraftError
+from graft.status import from_rpc_error
+from graft.tensors import from_tensor
+from services.common import server
+from services.common.image import decode
+from services.common.store import open_store
+from services.embedder import stream as stream_module
+from services.embedder.engines.base import Engine
+from services.embedder.loaded import Backbones
+from services.embedder.pipeline import Workshop
+from services.embedder.preprocess import Preprocess
+from services.embedder.servicer import EmbedderServicer
+from tests.support.catalogue import enter
+from tests.support.engines import SIDE, FakeEngine
+from tests.support.images import encode, picture
+from tests.support.waiting import until
+
+PREPROCESS = Preprocess(SIDE, SIDE, 0.0, 1.0)
+MAX_ITEMS = 20
+TINY = "backbones/tiny"
+
+
+class Service:
+    """A listening server with a stub to it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = open_store(f"file://{folder}", {})
+        self.backbone = enter(self.store, "tiny")
+        self.engine = FakeEngine()
+        self.workshop = Workshop(threads=2)
+        self.backbones = Backbones(
+            self.store, self._load, self.workshop, queue_items=40, on_death=lambda: None
+        )
+        self.server = server.Server(
+            listen="127.0.0.1:0",
+            servables=[
+                server.Servable(
+                    "graft.embedder.v1.EmbedderService",
+                    EmbedderServicer(self.backbones, max_items=MAX_ITEMS),
+                    embedder_service_pb2_grpc.add_EmbedderServiceServicer_to_server,
+                )
+            ],
+            info=info_service_pb2.GetServerInfoResponse(service="embedder"),
+        )
+
+    def _load(self, backbone: backbone_pb2.Backbone) -> Engine:
+        return self.engine
+
+    async def start(self) -> None:
+        await self.server.start()
+        await self.server.health.set(True)
+        self.channel = open_channel(self.server.address)
+        self.stub: Any = embedder_service_pb2_grpc.EmbedderServiceStub(self.channel)
+
+    async def stop(self) -> None:
+        await self.channel.close()
+        await self.server.stop(5.0)
+        await self.backbones.close(5.0)
+        self.workshop.close()
+        self.store.close()
+
+    async def embed(self, *items: content_pb2.Content, **fields: Any) -> Any:
+        timeout = fields.pop("timeout", 20)
+        request = embedder_service_pb2.EmbedRequest(**{"backbone": TINY, "items": items, **fields})
+        return await self.stub.Embed(request, timeout=timeout)
+
+
+@pytest.fixture
+async def service(tmp_path: Path) -> AsyncIterator[Service]:
+    made = Service(tmp_path)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+def image(seed: int) -> content_pb2.Content:
+    return content_pb2.Content(image=encode(picture(50, 40, seed=seed), "PNG"))
+
+
+def expected(content: content_pb2.Content, endpoint: str = "default") -> np.ndarray:
+    batch = PREPROCESS(decode(content.image))[None]
+    return np.asarray(FakeEngine().run(batch, (endpoint,))[endpoint][0])
+
+
+async def refusal(call: Any) -> GraftError:
+    with pytest.raises(grpc.RpcError) as caught:
+        await call
+    return from_rpc_error(caught.value, target="embedder")
+
+
+async def test_a_batch_is_one_tensor_an_endpoint(service: Service) -> None:
+    items = [image(seed) for seed in range(5)]
+    answer = await service.embed(*items, endpoints=["map", "default", "map"])
+    assert [output.endpoint for output in answer.outputs] == ["map", "default"]
+    for output in answer.outputs:
+        found = from_tensor(output.vectors)
+        wanted = np.stack([expected(content, output.endpoint) for content in items])
+        assert np.allclose(found, wanted, atol=1e-5)
+    assert answer.backbone_digest == service.backbone.digest
+    assert [timing.stage for timing in answer.timings] == ["decode", "queue", "device"]
+    assert sum(timing.duration.ToNanoseconds() for timing in answer.timings) > 0
+
+
+async def test_half_precision_is_half_the_bytes(service: Service) -> None:
+    full, half = [
+        (await service.embed(image(0), dtype=dtype)).outputs[0].vectors
+        for dtype in (tensor_pb2.DATA_TYPE_FLOAT32, tensor_pb2.DATA_TYPE_FLOAT16)
+    ]
+    assert (len(full.data), len(half.data)) == (24, 12)
+    assert np.allclose(from_tensor(full), from_tensor(half), atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "reason", "field"),
+    [
+        ({"items": []}, "INVALID_ARGUMENT", "INVALID_ARGUMENT", "items"),
+        ({"items": [image(0)] * 21}, "RESOURCE_EXHAUSTED", "REQUEST_TOO_LARGE", "items"),
+        ({"backbone": ""}, "INVALID_ARGUMENT", "NAME_INVALID", ""),
+        ({"backbone": "backbones/none"}, "NOT_FOUND", "NOT_FOUND", ""),
+        ({"endpoints": ["x"]}, "INVALID_ARGUMENT", "INVALID_ARGUMENT", "endpoints[0]"),
+        ({"dtype": 3}, "INVALID_ARGUMENT", "INVALID_ARGUMENT", "dtype"),
+        (
+            {"items": [image(0), content_pb2.Content(text="cat")]},
+            "INVALID_ARGUMENT",
+            "MODALITY_MISMATCH",
+            "items[1]",
+        ),
+        ({"items": [content_pb2.Content()]}, "INVALID_ARGUMENT", "INVALID_ARGUMENT", "items[0]"),
+        (
+            {"items": [image(0), content_pb2.Content(image=b"x")]},
+            "INVALID_ARGUMENT",
+            "IMAGE_UNDECODABLE",
+            "items[1].image",
+        ),
+    ],
+)
+async def test_a_bad_request_is_told_what_is_wrong_with_it(
+    service: Service, fields: dict[str, Any], code: str, reason: str, field: str
+) -> None:
+    error = await refusal(service.embed(**{"items": [image(0)], **fields}))
+    assert (error.code, error.reason, error.field) == (code, reason, field)
+
+
+async def test_a_full_embedder_says_when_to_come_back(service: Service) -> None:
+    await service.embed(image(0))
+    service.engine.gate = gate = threading.Event()
+    waiting = [asyncio.ensure_future(service.embed(*[image(0)] * 20)) for _ in range(2)]
+    pipeline = (await service.backbones.get(TINY)).pipeline
+    await until(lambda: pipeline.inside == 40)
+    with pytest.raises(GraftError, match="holds 40 of at most 40 items") as caught:
+        await pipeline.embed([image(0).image])
+    assert caught.value.retry_after_s
+    gate.set()
+    await asyncio.gather(*waiting)
+
+
+async def test_a_deadline_that_passes_ends_the_call_and_costs_no_device_time(
+    service: Service,
+) -> None:
+    await service.embed(image(0))
+    service.engine.gate = gate = threading.Event()
+    busy = asyncio.ensure_future(service.embed(image(1)))
+    await until(lambda: len(service.engine.batches) == 2)
+    error = await refusal(service.embed(image(2), timeout=0.2))
+    assert error.code == "DEADLINE_EXCEEDED"
+    gate.set()
+    await busy
+    assert service.engine.batches == [1, 1]
+
+
+async def requests(
+    *contents: content_pb2.Content, **first: Any
+) -> AsyncIterator[embedder_service_pb2.EmbedStreamRequest]:
+    for number, content in enumerate(contents):
+        head = {"backbone": TINY, **first} if number == 0 else {}
+        yield embedder_service_pb2.EmbedStreamRequest(id=number + 100, item=content, **head)
+
+
+async def test_a_stream_answers_every_item_with_its_number(service: Service) -> None:
+    items = [image(seed) for seed in range(60)]
+    items[7] = content_pb2.Content(image=b"bad")
+    items[9] = content_pb2.Content(text="cat")
+    call = service.stub.EmbedStream(requests(*items, endpoints=["map"]), timeout=30)
+    answers = {answer.id: answer async for answer in call}
+    assert sorted(answers) == list(range(100, 160))
+    reasons = {
+        number - 100: error_reason_pb2.ErrorReason.Name(answer.problem.reason)
+        for number, answer in answers.items()
+        if answer.HasField("problem")
+    }
+    assert reasons == {
+        7: "ERROR_REASON_IMAGE_UNDECODABLE",
+        9: "ERROR_REASON_MODALITY_MISMATCH",
+    }
+    for number, content in enumerate(items):
+        if number not in reasons:
+            (output,) = answers[number + 100].outputs
+            assert list(output.vectors.shape) == [8]
+            assert np.allclose(from_tensor(output.vectors), expected(content, "map"), atol=1e-5)
+
+
+async def test_an_empty_stream_ends(service: Service) -> None:
+    assert [answer async for answer in service.stub.EmbedStream(requests(), timeout=10)] == []
+
+
+async def test_a_stream_for_no_backbone_fails_as_a_whole(service: Service) -> None:
+    call = service.stub.EmbedStream(requests(image(0), backbone="backbones/none"), timeout=10)
+    with pytest.raises(grpc.RpcError) as caught:
+        [answer async for answer in call]
+    assert from_rpc_error(caught.value, target="").code == "NOT_FOUND"
+
+
+async def test_a_stream_is_read_no_further_than_its_window(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_module, "WINDOW", 4)
+    await service.embed(image(0))
+    service.engine.gate = gate = threading.Event()
+    read = 0
+
+    async def counted() -> AsyncIterator[embedder_service_pb2.EmbedStreamRequest]:
+        nonlocal read
+        async for request in requests(*[image(0)] * 30):
+            read += 1
+            yield request
+
+    loaded = await service.backbones.get(TINY)
+    answers = stream_module.embed_stream(service.backbones, counted(), deadline=None)
+    first = asyncio.ensure_future(anext(answers))
+    await until(lambda: loaded.pipeline.inside == 4)
+    assert read <= 5  # four at work and one in hand
+    gate.set()
+    assert (await first).id == 100
+    await answers.aclose()  # type: ignore[attr-defined]
+    assert loaded.pipeline.inside == 0
+
+
+async def test_a_stream_that_is_cancelled_gives_everything_back(service: Service) -> None:
+    service.engine.gate = gate = threading.Event()
+    call = service.stub.EmbedStream(requests(*[image(0)] * 30), timeout=30)
+    await until(lambda: service.engine.batches)
+    call.cancel()
+    gate.set()
+    pipeline = (await service.backbones.get(TINY)).pipeline
+    await until(lambda: pipeline.inside == 0)
+
+
+async def test_the_catalogue_is_told_page_by_page(service: Service) -> None:
+    for name in ("a", "z"):
+        enter(service.store, name)
+    found, token = [], ""
+    while True:
+        request = embedder_service_pb2.ListBackbonesRequest(page_size=2, page_token=token)
+        page = await service.stub.ListBackbones(request)
+        found.append([backbone.name for backbone in page.backbones])
+        token = page.next_page_token
+        if not token:
+            break
+    assert found == [["backbones/a", TINY], ["backbones/z"]]
+    negative = embedder_service_pb2.ListBackbonesRequest(page_size=-1)
+    assert (await refusal(service.stub.ListBackbones(negative))).field == "page_size"
+
+
+async def test_get_tells_the_engine_once_it_is_loaded(service: Service) -> None:
+    get = embedder_service_pb2.GetBackboneRequest(name=TINY)
+    answer = await service.stub.GetBackbone(get)
+    assert (answer.backbone, answer.engine) == (service.backbone, "")
+    load = embedder_service_pb2.LoadBackboneRequest(name=TINY)
+    answer = await service.stub.LoadBackbone(load)
+    assert (answer.backbone, answer.engine) == (service.backbone, "fake")
+    assert (await service.stub.GetBackbone(get)).engine == "fake"
+
+
+async def test_load_reads_the_catalogue_anew(service: Service) -> None:
+    await service.embed(image(0))
+    newer = enter(service.store, "tiny", high=2.0)
+    assert (await service.embed(image(0))).backbone_digest == service.backbone.digest
+    await service.stub.LoadBackbone(embedder_service_pb2.LoadBackboneRequest(name=TINY))
+    answer = await service.embed(image(0))
+    assert answer.backbone_digest == newer.digest
+    assert not np.allclose(from_tensor(answer.outputs[0].vectors), expected(image(0)), atol=1e-3)
+
+
+async def test_stopping_finishes_what_is_in_flight(service: Service) -> None:
+    await service.embed(image(0))
+    service.engine.gate = gate = threading.Event()
+    calls = [asyncio.ensure_future(service.embed(image(seed))) for seed in range(10)]
+    pipeline = (await service.backbones.get(TINY)).pipeline
+    await until(lambda: pipeline.inside == 10)
+    stopping = asyncio.ensure_future(service.server.stop(5.0))
+    await asyncio.sleep(0)
+    gate.set()
+    answers = await asyncio.gather(*calls)
+    for seed, answer in enumerate(answers):
+        found = from_tensor(answer.outputs[0].vectors)[0]
+        assert np.allclose(found, expected(image(seed)), atol=1e-5)
+    await stopping

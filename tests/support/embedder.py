@@ -1,0 +1,271 @@
+"""An embedder without a network in it: the whole service over a vector made from the bytes.
+
+It keeps the contract of the real one (same protos, errors and limits; real image decoding), counts
+what it embeds, and can be slowed, stopped and started again at the same address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+import time
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import Future
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graft.channel import MAX_MESSAGE_BYTES
+from graft.common.v1 import content_pb2, info_service_pb2, tensor_pb2, timing_pb2
+from graft.content import Problem
+from graft.embedder.v1 import backbone_pb2, embedder_service_pb2_grpc
+from graft.embedder.v1 import embedder_service_pb2 as pb
+from graft.errors import GraftError, InvalidArgument, NotFound, ResourceExhausted
+from graft.names import BackboneName
+from graft.tensors import to_tensor
+from services.common import image
+from services.common.paging import take_page
+from services.common.server import Servable, Server
+
+NAME = "prototype_96"
+DIM = 256
+MAX_ITEMS = 256
+_DTYPES: dict[int, type[np.floating[Any]]] = {
+    tensor_pb2.DATA_TYPE_UNSPECIFIED: np.float32,
+    tensor_pb2.DATA_TYPE_FLOAT32: np.float32,
+    tensor_pb2.DATA_TYPE_FLOAT16: np.float16,
+}
+
+
+def vector_of(data: bytes, dim: int = DIM) -> NDArray[np.float32]:
+    """float32 [dim]: the mean colour, which tells classes apart, and noise from the digest."""
+    pixels = image.decode(data, size_hint=(8, 8))
+    seed = np.frombuffer(hashlib.sha256(data).digest(), np.uint32)
+    vector = np.random.default_rng(seed).normal(0, 0.02, dim).astype(np.float32)
+    vector[:3] += pixels.reshape(-1, 3).mean(axis=0) / 255
+    return vector
+
+
+def make_backbone(name: str = NAME, dim: int = DIM) -> backbone_pb2.Backbone:
+    """A catalogue entry; its digest is that of its name and size."""
+    return backbone_pb2.Backbone(
+        name=f"backbones/{name}",
+        digest=hashlib.sha256(f"{name} {dim}".encode()).hexdigest(),
+        modality=backbone_pb2.MODALITY_IMAGE,
+        input_size=[96, 96],
+        preprocessing="resize(96,96,bilinear)|scale(0,1)",
+        endpoints=[backbone_pb2.Endpoint(name="default", shape=[dim], dim=dim)],
+        origin="tests",
+    )
+
+
+class FakeServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
+    """Owns the counts. `delay_s` is slept for each batch; files in `refused` are called bad."""
+
+    def __init__(self, backbones: Sequence[backbone_pb2.Backbone]) -> None:
+        self._backbones = {backbone.name: backbone for backbone in backbones}
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was counted and set."""
+        self.embedded: list[bytes] = []
+        self.delay_s = 0.0
+        self.refused: set[bytes] = set()
+
+    async def Embed(self, request: pb.EmbedRequest, context: Any) -> pb.EmbedResponse:
+        """All or nothing."""
+        images = _images(request.items)
+        dtype = _dtype(request.dtype)
+        backbone = self._find(request.backbone)
+        rows = self._rows(backbone, images, _endpoints(backbone, request.endpoints))
+        await asyncio.sleep(self.delay_s)
+        self.embedded += [hashlib.sha256(data).digest() for data in images]
+        return pb.EmbedResponse(
+            outputs=[
+                pb.EndpointVectors(endpoint=name, vectors=to_tensor(found.astype(dtype)))
+                for name, found in rows.items()
+            ],
+            backbone_digest=backbone.digest,
+            timings=[timing_pb2.StageTiming(stage=s) for s in ("decode", "queue", "device")],
+        )
+
+    async def EmbedStream(
+        self, request_iterator: AsyncIterator[pb.EmbedStreamRequest], context: Any
+    ) -> AsyncIterator[pb.EmbedStreamResponse]:
+        """Each item on its own; the first message settles what is asked."""
+        first: pb.EmbedStreamRequest | None = None
+        async for request in request_iterator:
+            first = first or request
+            yield self._stream_answer(first, request)
+
+    async def GetBackbone(
+        self, request: pb.GetBackboneRequest, context: Any
+    ) -> pb.GetBackboneResponse:
+        """One entry."""
+        return pb.GetBackboneResponse(backbone=self._find(request.name), engine="fake")
+
+    async def ListBackbones(
+        self, request: pb.ListBackbonesRequest, context: Any
+    ) -> pb.ListBackbonesResponse:
+        """By name."""
+        names = sorted(self._backbones)
+        page, token = take_page(names, str, size=request.page_size, token=request.page_token)
+        found = [self._backbones[name] for name in page]
+        return pb.ListBackbonesResponse(backbones=found, next_page_token=token)
+
+    async def LoadBackbone(
+        self, request: pb.LoadBackboneRequest, context: Any
+    ) -> pb.LoadBackboneResponse:
+        """Always loaded."""
+        return pb.LoadBackboneResponse(backbone=self._find(request.name), engine="fake")
+
+    def _stream_answer(
+        self, first: pb.EmbedStreamRequest, request: pb.EmbedStreamRequest
+    ) -> pb.EmbedStreamResponse:
+        backbone = self._find(first.backbone)
+        answer = pb.EmbedStreamResponse(id=request.id, backbone_digest=backbone.digest)
+        endpoints = _endpoints(backbone, first.endpoints)
+        dtype = _dtype(first.dtype)
+        try:
+            rows = self._rows(backbone, [_image(request.item, "item")], endpoints)
+        except GraftError as error:
+            answer.problem.CopyFrom(Problem.from_error(error).to_proto())
+            return answer
+        for name, found in rows.items():
+            answer.outputs.add(endpoint=name, vectors=to_tensor(found[0].astype(dtype)))
+        return answer
+
+    def _rows(
+        self, backbone: backbone_pb2.Backbone, images: list[bytes], endpoints: list[str]
+    ) -> dict[str, NDArray[np.float32]]:
+        dims = {endpoint.name: endpoint.dim for endpoint in backbone.endpoints}
+        return {
+            name: np.stack([self._vector(data, dims[name], i) for i, data in enumerate(images)])
+            for name in endpoints
+        }
+
+    def _vector(self, data: bytes, dim: int, index: int) -> NDArray[np.float32]:
+        try:
+            if data in self.refused:
+                raise InvalidArgument("an image is damaged", reason="IMAGE_UNDECODABLE")
+            return vector_of(data, dim)
+        except (InvalidArgument, ResourceExhausted) as error:
+            raise type(error)(
+                f"items[{index}]: {error.message}",
+                reason=error.reason,
+                field=f"items[{index}].image",
+                metadata={**error.metadata, "index": str(index)},
+            ) from error
+
+    def _find(self, text: str) -> backbone_pb2.Backbone:
+        name = BackboneName.parse(text)
+        found = self._backbones.get(f"backbones/{name.backbone}")
+        if found is None or name.digest not in ("", found.digest):
+            raise NotFound(f"no backbone {text}. Received: {text!r}", metadata={"name": text})
+        return found
+
+
+def _images(contents: Sequence[content_pb2.Content]) -> list[bytes]:
+    if not contents:
+        raise InvalidArgument("items must hold 1 or more items; got none", field="items")
+    if len(contents) > MAX_ITEMS:
+        raise ResourceExhausted(
+            f"a request may hold {MAX_ITEMS} items; got {len(contents)}",
+            reason="REQUEST_TOO_LARGE",
+            field="items",
+            metadata={"limit": str(MAX_ITEMS), "unit": "items"},
+        )
+    return [_image(content, f"items[{index}]") for index, content in enumerate(contents)]
+
+
+def _image(content: content_pb2.Content, field: str) -> bytes:
+    kind = content.WhichOneof("kind")
+    if kind == "image":
+        return content.image
+    if kind == "text":
+        text = f"{field}: this backbone reads images; got a text"
+        raise InvalidArgument(text, reason="MODALITY_MISMATCH", field=field)
+    raise InvalidArgument(f"{field}: an item must have an image; got none", field=field)
+
+
+def _dtype(asked: int) -> type[np.floating[Any]]:
+    if asked not in _DTYPES:
+        raise InvalidArgument(f"dtype must be float32 or float16; got {asked}", field="dtype")
+    return _DTYPES[asked]
+
+
+def _endpoints(backbone: backbone_pb2.Backbone, asked: Sequence[str]) -> list[str]:
+    known = {endpoint.name for endpoint in backbone.endpoints}
+    for index, name in enumerate(asked):
+        if name not in known:
+            text = f"the backbone has the endpoints {sorted(known)}; got {name!r}"
+            raise InvalidArgument(text, field=f"endpoints[{index}]")
+    return list(dict.fromkeys(asked)) or ["default"]
+
+
+class FakeEmbedder:
+    """Owns a thread with an event loop and the server in it; a context manager."""
+
+    def __init__(self, *, dim: int = DIM, listen: str = "127.0.0.1:0") -> None:
+        self.backbone = make_backbone(dim=dim)
+        self.servicer = FakeServicer([self.backbone])
+        self._listen = listen
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="fake-embedder")
+        self._server: Server | None = None
+
+    @property
+    def address(self) -> str:
+        """The host:port; stays the same over `stop` and `start`."""
+        return self._listen
+
+    def start(self) -> None:
+        """Serve."""
+        self._server = self._run(self._start())
+        self._listen = self._server.address
+
+    def stop(self) -> None:
+        """Cut everything off, as kill -9 would."""
+        if self._server is not None:
+            self._run(self._server.stop(0))
+            self._server = None
+
+    def wait_for(self, items: int, timeout_s: float = 20.0) -> None:
+        """Wait until so many items were embedded."""
+        deadline = time.monotonic() + timeout_s
+        while len(self.servicer.embedded) < items:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{len(self.servicer.embedded)} of {items} items embedded")
+            time.sleep(0.005)
+
+    async def _start(self) -> Server:
+        add = embedder_service_pb2_grpc.add_EmbedderServiceServicer_to_server
+        info = info_service_pb2.GetServerInfoResponse(
+            service="embedder",
+            max_message_bytes=MAX_MESSAGE_BYTES,
+            max_items_per_request=MAX_ITEMS,
+            max_image_bytes=image.DEFAULT_LIMITS.max_bytes,
+            max_image_pixels=image.DEFAULT_LIMITS.max_pixels,
+        )
+        servable = Servable("graft.embedder.v1.EmbedderService", self.servicer, add)
+        server = Server(listen=self._listen, servables=[servable], info=info)
+        await server.start()
+        await server.health.set(True)
+        return server
+
+    def _run(self, coroutine: Any) -> Any:
+        future: Future[Any] = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        return future.result(10)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()

@@ -1,0 +1,101 @@
+"""What the fake suite knows: data sets, jobs, models, and what it was told to do wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any
+
+import numpy as np
+
+from graft.channel import REQUEST_ID_KEY
+from graft.errors import GraftError, NotFound
+from graft.model.v1 import evaluation_pb2, model_pb2
+from graft.names import AliasName, VersionName, parse_servable
+from graft.trainer.v1 import dataset_pb2
+from graft.trainer.v1 import dataset_service_pb2 as dataset_pb
+from graft.trainer.v1 import trainer_service_pb2 as jobs_pb
+from services.common import image
+
+ACCURACY = evaluation_pb2.Interval(estimate=0.9, low=0.8, high=0.95, level=0.95)
+
+
+class World:
+    """Owns it all; `failures` are raised by the next calls, each once."""
+
+    def __init__(self) -> None:
+        self.failures: deque[GraftError] = deque()
+        self.request_ids: list[str] = []
+        self.batches: list[int] = []
+        self.imports: list[dataset_pb.ImportExamplesRequest] = []
+        self.watches: list[int] = []
+        self.break_watch_after: deque[int] = deque()
+        self.hold_jobs = False
+        self.lost_answers = 0  # jobs that are made though the caller hears of Unavailable
+        self.delay_s = 0.0
+        self.report_warnings: list[str] = []
+        self.report_accuracy: evaluation_pb2.Interval | None = ACCURACY
+        self.entered = asyncio.Event()
+        self.data: dict[str, list[dataset_pb.Example]] = {}
+        self.datasets: dict[str, dataset_pb2.Dataset] = {}
+        self.jobs: dict[str, list[jobs_pb.WatchTrainingJobResponse]] = {}
+        self.models: dict[str, model_pb2.Model] = {}
+        self.means: dict[str, dict[str, Any]] = {}
+        self.changed = asyncio.Condition()
+
+    async def enter(self, context: Any) -> None:
+        """What every call does first."""
+        metadata = dict(context.invocation_metadata())
+        self.request_ids.append(metadata.get(REQUEST_ID_KEY, ""))
+        self.entered.set()
+        if self.delay_s:
+            await asyncio.sleep(self.delay_s)
+        if self.failures:
+            raise self.failures.popleft()
+
+    def publish(self, spec: Any) -> int:
+        """Train: the mean colour of each class becomes a new version."""
+        model = self.models.setdefault(spec.model, model_pb2.Model(name=spec.model))
+        version = len(model.versions) + 1
+        model.versions.append(version)
+        model.aliases["live"] = version
+        colours: dict[str, list[Any]] = {}
+        for one in self.data[spec.dataset]:
+            colours.setdefault(one.label, []).append(colour(one.content.image))
+        means = {label: np.mean(found, axis=0) for label, found in sorted(colours.items())}
+        self.means[f"{spec.model}/versions/{version}"] = means
+        return version
+
+    def resolve(self, name: str) -> VersionName:
+        """The version that a name means; NotFound."""
+        servable = parse_servable(name)
+        model = find(self.models, str(servable.model))
+        version = servable
+        if isinstance(servable, AliasName):
+            if servable.alias not in model.aliases:
+                raise NotFound(f"there is no {name}", metadata={"name": name})
+            version = servable.model.version(model.aliases[servable.alias])
+        find(self.means, str(version))
+        assert isinstance(version, VersionName)
+        return version
+
+    def describe(self, version: VersionName) -> model_pb2.ModelVersion:
+        """A version as it is told."""
+        return model_pb2.ModelVersion(
+            name=str(version),
+            version=version.version,
+            labels=list(self.means[str(version)]),
+            accuracy=ACCURACY,
+        )
+
+
+def find(known: dict[str, Any], name: str) -> Any:
+    """The entry of this name; NotFound."""
+    if name not in known:
+        raise NotFound(f"there is no {name}. Received: {name!r}", metadata={"name": name})
+    return known[name]
+
+
+def colour(data: bytes) -> Any:
+    """The mean colour of an image file, float64 [3]; raises what the real decoder does."""
+    return image.decode(data, size_hint=(8, 8)).reshape(-1, 3).mean(axis=0)

@@ -1,0 +1,198 @@
+"""A predictor in this process over a real store and a watched embedder, and models to serve."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from graft.channel import open_channel
+from graft.common.v1 import content_pb2, info_service_pb2
+from graft.embedder.v1 import backbone_pb2, embedder_service_pb2_grpc
+from graft.embedder.v1 import embedder_service_pb2 as embedder_pb
+from graft.errors import GraftError
+from graft.model.v1 import evaluation_pb2, model_pb2
+from graft.names import LIVE, AliasName, ModelName, VersionName
+from graft.predictor.v1 import predictor_service_pb2 as pb
+from graft.predictor.v1 import predictor_service_pb2_grpc
+from services.common import artifacts, telemetry
+from services.common.heads.base import Calibration, Floats
+from services.common.heads.linear import LinearHead
+from services.common.server import Servable, Server
+from services.common.settings import read_settings
+from services.common.store import Store
+from services.predictor.service import Predictor
+from tests.support.embedder import MAX_ITEMS, FakeServicer, make_backbone, vector_of
+from tests.support.images import encode, picture
+
+PROJECT = "projects/default"
+DIM = 16
+BACKBONE = make_backbone("plain", DIM)
+BACKBONE.endpoints.add(name="cut", shape=[DIM], dim=DIM)
+OTHER_BACKBONE = make_backbone("other", DIM)
+LIMITS = info_service_pb2.GetServerInfoResponse(
+    service="embedder",
+    max_message_bytes=64 << 20,
+    max_items_per_request=MAX_ITEMS,
+    max_image_bytes=20 << 20,
+    max_image_pixels=50_000_000,
+)
+
+
+@cache
+def png(seed: int = 0) -> bytes:
+    """A small image file."""
+    return encode(picture(8, 8, seed=seed), "PNG")
+
+
+def features(*images: bytes) -> Floats:
+    """The vectors of these images as the embedder answers them: rounded to float16."""
+    return np.stack([vector_of(data, DIM) for data in images]).astype("f2").astype("f4")
+
+
+def linear(
+    labels: Sequence[str], *, seed: int = 0, dim: int = DIM, unknown_below: float = 0.0
+) -> LinearHead:
+    """A head with random weights."""
+    weight = np.random.default_rng(seed).normal(size=(dim, len(labels))).astype(np.float32)
+    bias = np.zeros(len(labels), np.float32)
+    calibration = Calibration(unknown_below=unknown_below)
+    return LinearHead(labels, weight, bias, normalise=True, calibration=calibration)
+
+
+def sure(label: str) -> LinearHead:
+    """A head that answers one label whatever it is asked."""
+    weight = np.zeros((DIM, 2), np.float32)
+    return LinearHead((label, "else"), weight, np.array([9, 0], np.float32), normalise=False)
+
+
+def publish(
+    store: Store,
+    model: str,
+    head: LinearHead,
+    *,
+    live: bool = True,
+    backbone: backbone_pb2.Backbone = BACKBONE,
+    endpoint: str = "default",
+) -> VersionName:
+    """Write the next version of a model as the trainer does; point `live` at it."""
+    name = ModelName("default", model)
+    version = artifacts.claim_version(store, name, f"job-{len(artifacts.versions(store, name))}")
+    made_of = model_pb2.Features(
+        backbone=backbone.name, backbone_digest=backbone.digest, endpoint=endpoint, dim=head.dim
+    )
+    manifest = model_pb2.ModelVersion(labels=head.labels, features=made_of)
+    draft = artifacts.Draft(manifest, head, evaluation_pb2.Evaluation())
+    artifacts.publish(store, version, draft, b"<html>")
+    if live:
+        point(store, model, version.version)
+    return version
+
+
+def point(store: Store, model: str, version: int, alias: str = LIVE) -> None:
+    """Move an alias."""
+    artifacts.set_alias(store, AliasName(ModelName("default", model), alias), version)
+
+
+class Watched(FakeServicer):
+    """The fake embedder, noting what it is asked; it holds answers back while `gate` is clear
+    and fails, or gives a wrong answer, while `failure` or `answer` is set.
+    """
+
+    def __init__(self) -> None:
+        super().__init__([BACKBONE, OTHER_BACKBONE])
+        self.asked: list[embedder_pb.EmbedRequest] = []
+        self.request_ids: list[str] = []
+        self.seconds_left: list[float | None] = []
+        self.entered, self.left, self.gate = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.gate.set()
+        self.cancelled = 0
+        self.failure: GraftError | None = None
+        self.answer: embedder_pb.EmbedResponse | None = None
+
+    async def Embed(
+        self, request: embedder_pb.EmbedRequest, context: Any
+    ) -> embedder_pb.EmbedResponse:
+        self.asked.append(request)
+        self.request_ids.append(telemetry.request_id())
+        self.seconds_left.append(context.time_remaining())
+        self.entered.set()
+        try:
+            await self.gate.wait()
+            if self.failure is not None:
+                raise self.failure
+            return self.answer or await super().Embed(request, context)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        finally:
+            self.left.set()
+
+
+@asynccontextmanager
+async def running_embedder() -> AsyncIterator[tuple[Watched, Server]]:
+    """A serving embedder."""
+    watched = Watched()
+    add = embedder_service_pb2_grpc.add_EmbedderServiceServicer_to_server
+    servable = Servable("graft.embedder.v1.EmbedderService", watched, add)
+    server = Server(listen="127.0.0.1:0", servables=[servable], info=LIMITS)
+    await server.start()
+    await server.health.set(True)
+    try:
+        yield watched, server
+    finally:
+        watched.gate.set()
+        await server.stop(0)
+
+
+@dataclass
+class Running:
+    """A serving predictor, a stub that calls it, and the embedder behind it."""
+
+    predictor: Predictor
+    stub: Any
+    embedder: Watched
+    embedder_server: Server
+
+    async def predict(
+        self, model: str, *images: bytes, timeout: float = 20.0
+    ) -> pb.PredictResponse:
+        """Label images; `model` is what follows `projects/default/models/`."""
+        answer: pb.PredictResponse = await self.stub.Predict(
+            request(model, *images), timeout=timeout
+        )
+        return answer
+
+    async def label(self, model: str) -> str:
+        """The label that a model gives to one image."""
+        return (await self.predict(model)).predictions[0].label
+
+
+def request(model: str, *images: bytes) -> pb.PredictRequest:
+    """The request of `Running.predict`."""
+    items = [content_pb2.Content(image=image) for image in images or (png(),)]
+    return pb.PredictRequest(model=f"{PROJECT}/models/{model}", items=items)
+
+
+@asynccontextmanager
+async def running_predictor(store: Store, **environ: str) -> AsyncIterator[Running]:
+    """A warm predictor; `environ` are settings such as GRAFT_HEAD_CACHE_MIB."""
+    async with running_embedder() as (watched, embedder):
+        values = {"GRAFT_LISTEN": "127.0.0.1:0", "GRAFT_EMBEDDER": embedder.address, **environ}
+        predictor = Predictor(read_settings("predictor", values), store)
+        await predictor.server.start()
+        try:
+            await predictor.warm()
+            await predictor.server.health.set(True)
+            async with open_channel(predictor.server.address) as channel:
+                stub = predictor_service_pb2_grpc.PredictorServiceStub(channel)
+                yield Running(predictor, stub, watched, embedder)
+        finally:
+            watched.gate.set()
+            await predictor.server.stop(1)
+            await predictor.drain()

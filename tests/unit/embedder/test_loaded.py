@@ -1,0 +1,154 @@
+"""Backbones in memory: loaded once however many ask, let go when there are too many."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from graft.embedder.v1 import backbone_pb2
+from graft.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable
+from services.common.store import open_store
+from services.embedder import loaded as loaded_module
+from services.embedder.engines.base import Engine
+from services.embedder.loaded import Backbones
+from services.embedder.pipeline import Workshop
+from tests.support.catalogue import enter
+from tests.support.engines import FakeEngine
+from tests.support.images import encode, picture
+
+
+class Shelf:
+    """Backbones over a store in a folder, with fake engines and a count of loads."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = open_store(f"file://{folder}", {})
+        self.loads: list[str] = []
+        self.before: Callable[[], object] = lambda: None
+        self.workshop = Workshop(threads=1)
+        self.backbones = Backbones(
+            self.store, self._load, self.workshop, queue_items=16, on_death=lambda: None
+        )
+
+    def _load(self, backbone: backbone_pb2.Backbone) -> Engine:
+        self.loads.append(backbone.name)
+        self.before()
+        return FakeEngine()
+
+    async def close(self) -> None:
+        await self.backbones.close(5.0)
+        self.workshop.close()
+        self.store.close()
+
+
+@pytest.fixture
+async def shelf(tmp_path: Path) -> AsyncIterator[Shelf]:
+    made = Shelf(tmp_path)
+    yield made
+    await made.close()
+
+
+async def test_a_hundred_callers_at_once_cost_one_load(shelf: Shelf) -> None:
+    backbone = enter(shelf.store, "tiny")
+    found = await asyncio.gather(*(shelf.backbones.get("backbones/tiny") for _ in range(100)))
+    assert {id(each.pipeline) for each in found} == {id(found[0].pipeline)}
+    pinned = await shelf.backbones.get(f"backbones/tiny@{backbone.digest}")
+    assert pinned.pipeline is found[0].pipeline
+    assert shelf.loads == ["backbones/tiny"]
+    assert shelf.backbones.engine_of(backbone.digest) == "fake"
+
+
+async def test_a_caller_who_leaves_does_not_take_the_load_from_the_others(shelf: Shelf) -> None:
+    enter(shelf.store, "tiny")
+    gate, begun = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        begun.set()
+        gate.wait(10)
+
+    shelf.before = wait
+    first, second = (asyncio.ensure_future(shelf.backbones.get("backbones/tiny")) for _ in "ab")
+    await asyncio.to_thread(begun.wait, 10)
+    first.cancel()
+    gate.set()
+    assert (await second).backbone.name == "backbones/tiny"
+    assert first.cancelled()
+    assert len(shelf.loads) == 1
+
+
+async def test_a_load_that_failed_is_told_to_all_and_tried_again(shelf: Shelf) -> None:
+    backbone = enter(shelf.store, "tiny")
+
+    def fail() -> None:
+        raise FailedPrecondition("no such contract", reason="BACKBONE_UNUSABLE")
+
+    shelf.before = fail
+    found = await asyncio.gather(
+        *(shelf.backbones.get("backbones/tiny") for _ in range(5)), return_exceptions=True
+    )
+    assert {type(each) for each in found} == {FailedPrecondition}
+    assert shelf.backbones.engine_of(backbone.digest) == ""
+    shelf.before = lambda: None
+    assert (await shelf.backbones.get("backbones/tiny")).backbone == backbone
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("backbones/none", NotFound), ("none", InvalidArgument), ("", InvalidArgument)],
+)
+async def test_what_is_not_there_is_told(shelf: Shelf, name: str, kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        await shelf.backbones.get(name)
+
+
+async def test_a_name_means_the_same_until_it_is_refreshed(shelf: Shelf) -> None:
+    old = enter(shelf.store, "tiny")
+    assert (await shelf.backbones.get("backbones/tiny")).backbone == old
+    new = enter(shelf.store, "tiny", high=2.0)
+    assert (await shelf.backbones.get("backbones/tiny")).backbone == old
+    assert (await shelf.backbones.refresh("backbones/tiny")).backbone == new
+    assert (await shelf.backbones.get("backbones/tiny")).backbone == new
+    assert (await shelf.backbones.get(f"backbones/tiny@{old.digest}")).backbone == old
+
+
+async def test_the_least_recently_used_one_goes_when_there_are_too_many(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loaded_module, "MAX_LOADED", 2)
+    digests = {name: enter(shelf.store, name).digest for name in ("a", "b", "c")}
+    for name in ("a", "b", "a", "c"):
+        await shelf.backbones.get(f"backbones/{name}")
+    loaded = {name for name, digest in digests.items() if shelf.backbones.engine_of(digest)}
+    assert loaded == {"a", "c"}
+    await shelf.backbones.get("backbones/b")  # and it comes back
+    assert shelf.loads == [f"backbones/{name}" for name in "abcb"]
+
+
+async def test_a_busy_one_does_not_go(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loaded_module, "MAX_LOADED", 1)
+    for name in ("a", "b"):
+        enter(shelf.store, name)
+    busy = await shelf.backbones.get("backbones/a")
+    engine = busy.pipeline.engine
+    assert isinstance(engine, FakeEngine)
+    engine.gate = gate = threading.Event()
+    task = asyncio.ensure_future(busy.pipeline.embed([encode(picture(), "PNG")]))
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable, match="all busy"):
+        await shelf.backbones.get("backbones/b")
+    gate.set()
+    await task
+    assert (await shelf.backbones.get("backbones/b")).backbone.name == "backbones/b"
+
+
+async def test_only_so_many_spellings_are_remembered(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loaded_module, "MAX_NAMES", 2)
+    for name in ("a", "b", "c"):
+        enter(shelf.store, name)
+        await shelf.backbones.get(f"backbones/{name}")
+    assert len(shelf.backbones._names) == 2

@@ -1,0 +1,123 @@
+"""Imports: everything in messages that fit, a verdict for each bad file."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+import graft
+from graft import AsyncClient, Example, Text
+from graft.client import upload
+from tests.support.fake_suite import FakeSuite, fake_suite
+from tests.support.images import encode, picture
+
+PNG = encode(picture(8, 8), "PNG")
+
+
+@pytest.fixture
+async def suite() -> AsyncIterator[FakeSuite]:
+    async with fake_suite(max_items=10, max_message_bytes=4 << 20) as running:
+        yield running
+
+
+@pytest.fixture
+async def client(suite: FakeSuite) -> AsyncIterator[AsyncClient]:
+    async with AsyncClient(addresses=suite.addresses) as opened:
+        yield opened
+
+
+async def test_messages_fit_and_only_the_first_names_the_data_set(
+    suite: FakeSuite, client: AsyncClient
+) -> None:
+    big = PNG + bytes(1_200_000)
+    examples = [Example(f"{n}", "x", PNG) for n in range(25)]
+    examples += [Example(f"big{n}", "x", big) for n in range(7)]
+    seen: list[upload.UploadProgress] = []
+    dataset = await client.import_examples("pets", examples, on_progress=seen.append)
+    assert dataset.example_count == 32
+    messages = suite.world.imports
+    assert [message.dataset for message in messages] == [
+        "projects/default/datasets/pets",
+        *[""] * (len(messages) - 1),
+    ]
+    assert max(len(message.examples) for message in messages) == 10
+    assert max(message.ByteSize() for message in messages) <= 4 << 20
+    sent = [one.path for message in messages for one in message.examples]
+    assert sent == [one.path for one in examples]
+    assert seen[-1].examples == 32
+    assert seen[-1].size_bytes > 7 * 1_200_000
+
+
+async def test_bad_files_are_told_without_being_sent(
+    suite: FakeSuite, client: AsyncClient, tmp_path: Path
+) -> None:
+    large, gone = tmp_path / "large.png", tmp_path / "gone.png"
+    large.write_bytes(PNG + bytes(3 << 20))
+    examples = [
+        Example("large.png", "x", large),
+        Example("gone.png", "x", gone),
+        Example("folder", "x", tmp_path),
+        Example("told.png", "x", graft.Problem("NOT_FOUND", "told before")),
+        Example("good.png", "x", PNG),
+    ]
+    dataset = await client.import_examples("pets", examples)
+    assert (dataset.example_count, dataset.rejected_count) == (1, 4)
+    told = {issue.path: issue.message for issue in dataset.issues}
+    assert "larger than the 2097152 bytes" in told["large.png"]
+    assert "there is no file" in told["gone.png"]
+    assert told["told.png"] == "told before"
+    message, last = suite.world.imports
+    assert (last.last, len(last.examples)) == (True, 0)
+    assert message.ByteSize() < 10_000
+
+
+async def test_names_and_texts_travel(suite: FakeSuite, client: AsyncClient) -> None:
+    await client.import_examples("pets", [Example("a\udcff.png", "ü", Text("hello"))])
+    (example,) = suite.world.imports[0].examples
+    assert (example.path, example.label, example.content.text) == (r"a\xff.png", "ü", "hello")
+
+
+async def test_appending_keeps_what_was_there(client: AsyncClient) -> None:
+    await client.import_examples("pets", [Example("a", "x", PNG)])
+    dataset = await client.import_examples("pets", [Example("b", "y", PNG)], append=True)
+    assert (dataset.version, dataset.labels) == (2, {"x": 1, "y": 1})
+    dataset = await client.import_examples("pets", [Example("b", "y", PNG)])
+    assert (dataset.version, dataset.labels) == (3, {"y": 1})
+
+
+async def test_nothing_to_import_is_an_error(client: AsyncClient) -> None:
+    with pytest.raises(graft.InvalidArgument, match="at least one example"):
+        await client.import_examples("pets", [])
+
+
+async def test_a_reader_that_fails_fails_the_import_and_leaves_nothing(
+    client: AsyncClient,
+) -> None:
+    def broken() -> Iterator[Example]:
+        yield Example("a", "x", PNG)
+        raise graft.InvalidArgument("row 2 is broken")
+
+    with pytest.raises(graft.InvalidArgument, match="row 2 is broken"):
+        await client.import_examples("pets", broken())
+    assert await client.datasets.list() == ()
+
+
+async def test_data_sets_are_listed_over_pages_told_and_deleted(client: AsyncClient) -> None:
+    for name in ("e", "d", "c", "b", "a"):
+        await client.import_examples(name, [Example("a", "x", PNG)])
+    names = [one.name.rpartition("/")[2] for one in await client.datasets.list()]
+    assert names == ["a", "b", "c", "d", "e"]
+    await client.datasets.delete("c")
+    with pytest.raises(graft.NotFound, match="datasets/c"):
+        await client.datasets.get("c")
+
+
+@pytest.mark.parametrize("name", ["a/b", "", "Ä", "../x"])
+async def test_a_name_that_is_none_is_refused_before_any_call(
+    suite: FakeSuite, client: AsyncClient, name: str
+) -> None:
+    with pytest.raises(graft.InvalidArgument, match="a dataset is"):
+        await client.datasets.get(name)
+    assert suite.world.request_ids == []

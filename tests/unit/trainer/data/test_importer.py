@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from graft.common.v1 import content_pb2, problem_pb2
+from graft.errors import InvalidArgument, NotFound, ResourceExhausted, Unavailable
+from graft.names import DatasetName
+from graft.trainer.v1 import dataset_pb2
+from graft.trainer.v1 import dataset_service_pb2 as pb
+from services.common.blocking import Bridge
+from services.common.store import open_store
+from services.trainer.data import importer as module
+from services.trainer.data.catalogue import Catalogue
+from services.trainer.data.importer import MAX_IMPORTS, Importer
+from tests.support.images import bomb, encode, picture
+
+NAME = DatasetName("p", "pets")
+APPEND, REPLACE = pb.IMPORT_MODE_APPEND, pb.IMPORT_MODE_REPLACE
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Catalogue:
+    return Catalogue(open_store(str(tmp_path), {}))
+
+
+@pytest.fixture
+def importer(catalogue: Catalogue) -> Iterator[Importer]:
+    decoders, writers = Bridge("decode", 2), Bridge("import", MAX_IMPORTS)
+    yield Importer(catalogue, decoders=decoders, writers=writers)
+    decoders.close()
+    writers.close()
+
+
+def image(seed: int) -> bytes:
+    return encode(picture(seed=seed), "PNG")
+
+
+def example(seed: int, label: str, data: bytes | None = None) -> pb.Example:
+    content = content_pb2.Content(image=image(seed) if data is None else data)
+    return pb.Example(path=f"{label}/{seed}.png", label=label, content=content)
+
+
+async def stream(
+    *parts: Sequence[pb.Example], mode: pb.ImportMode = REPLACE, error: Exception | None = None
+) -> AsyncIterator[pb.ImportExamplesRequest]:
+    yield pb.ImportExamplesRequest(dataset=str(NAME), mode=mode, examples=parts[0] if parts else ())
+    for part in parts[1:]:
+        yield pb.ImportExamplesRequest(examples=part)
+    if error is not None:
+        raise error
+    yield pb.ImportExamplesRequest(last=True)
+
+
+def labels(dataset: dataset_pb2.Dataset) -> dict[str, int]:
+    return {count.label: count.example_count for count in dataset.labels}
+
+
+async def test_a_first_import_makes_version_one(importer: Importer, catalogue: Catalogue) -> None:
+    some = [example(n, "cat") for n in range(3)]
+    others = [example(n, "dog") for n in range(10, 30)]
+    dataset = await importer.run(stream(some, others))
+    assert (dataset.name, dataset.version) == (str(NAME), 1)
+    assert labels(dataset) == {"cat": 3, "dog": 20}
+    assert dataset.summary.example_count == 23
+    assert dataset.size_bytes == sum(len(e.content.image) for e in [*some, *others])
+    assert dataset.HasField("create_time")
+    assert catalogue.contents(NAME, 1, [0, 22]) == [image(0), image(29)]
+
+
+async def test_replace_leaves_the_former_version_as_it_was(
+    importer: Importer, catalogue: Catalogue
+) -> None:
+    await importer.run(stream([example(1, "cat"), example(2, "dog")]))
+    dataset = await importer.run(stream([example(3, "cow")]))
+    assert (dataset.version, labels(dataset)) == (2, {"cow": 1})
+    former = catalogue.describe(catalogue.snapshot(NAME, 1))
+    assert labels(former) == {"cat": 1, "dog": 1}
+
+
+async def test_append_adds_and_tells_of_this_import(importer: Importer) -> None:
+    bad = example(9, "cat", b"broken")
+    await importer.run(stream([example(1, "cat"), example(2, "dog"), bad]))
+    more = [example(3, "cat"), example(1, "cat")]
+    dataset = await importer.run(stream(more, mode=APPEND))
+    assert (dataset.version, labels(dataset)) == (2, {"cat": 2, "dog": 1})
+    assert (dataset.summary.rejected_count, dataset.summary.duplicate_count) == (0, 1)
+
+
+async def test_append_to_nothing_begins_a_data_set(importer: Importer) -> None:
+    dataset = await importer.run(stream([example(1, "cat")], mode=APPEND))
+    assert (dataset.version, labels(dataset)) == (1, {"cat": 1})
+
+
+async def test_bad_files_of_every_kind_never_fail_an_import(importer: Importer) -> None:
+    good = [example(n, "cat" if n % 2 else "dog") for n in range(12)]
+    bad = [
+        example(50, "cat", b""),
+        example(51, "cat", image(51)[:40]),
+        example(52, "cat", b"GIF89a nonsense"),
+        example(53, "cat", bomb(40_000, 40_000)),
+        example(54, "cat", b"\x00" * 1000),
+        example(55, ""),
+        example(56, "x" * 201),
+        pb.Example(path="gone.png", label="cat", problem=problem_pb2.Problem(message="no access")),
+        pb.Example(path="none.png", label="cat"),
+        pb.Example(path="t.txt", label="cat", content=content_pb2.Content(text="a text")),
+    ]
+    dataset = await importer.run(stream([*bad[:5], *good], bad[5:]))
+    assert labels(dataset) == {"cat": 6, "dog": 6}
+    assert dataset.summary.rejected_count == len(bad)
+    told = {issue.path: issue.message for issue in dataset.summary.issues}
+    assert set(told) == {example.path for example in bad}
+    assert all(told.values())
+    assert told["gone.png"] == "no access"
+
+
+async def test_the_same_bytes_are_stored_once_and_conflicts_left_out(
+    importer: Importer, catalogue: Catalogue
+) -> None:
+    torn = image(7)
+    sent = [
+        example(1, "cat"),
+        pb.Example(path="copy.png", label="cat", content=content_pb2.Content(image=image(1))),
+        example(7, "cat"),
+        pb.Example(path="torn.png", label="dog", content=content_pb2.Content(image=torn)),
+        example(8, "dog"),
+    ]
+    dataset = await importer.run(stream(sent))
+    summary = dataset.summary
+    assert (summary.example_count, summary.duplicate_count, summary.conflict_count) == (2, 1, 2)
+    assert catalogue.contents(NAME, 1, [1, 3]) == [b"", b""]
+    assert dataset.size_bytes == len(image(1)) + len(torn) + len(image(8))
+
+
+async def test_a_copy_of_a_rejected_file_is_stored_with_its_bytes(
+    importer: Importer, catalogue: Catalogue
+) -> None:
+    dataset = await importer.run(stream([example(1, ""), example(1, "cat")]))
+    assert labels(dataset) == {"cat": 1}
+    assert catalogue.contents(NAME, 1, [1]) == [image(1)]
+
+
+async def test_a_stream_that_breaks_off_leaves_everything_as_it_was(
+    importer: Importer, catalogue: Catalogue
+) -> None:
+    await importer.run(stream([example(1, "cat")]))
+    broken = stream([example(2, "dog")], [example(3, "dog")], error=ConnectionError("gone"))
+    with pytest.raises(ConnectionError):
+        await importer.run(broken)
+    assert catalogue.versions(NAME) == [1]
+
+
+async def test_a_first_import_that_breaks_off_makes_no_data_set(
+    importer: Importer, catalogue: Catalogue
+) -> None:
+    with pytest.raises(ConnectionError):
+        await importer.run(stream([example(2, "dog")], error=ConnectionError("gone")))
+    with pytest.raises(NotFound):
+        catalogue.versions(NAME)
+    assert catalogue.names("p") == []
+
+
+async def test_a_cancelled_import_leaves_no_trace(importer: Importer, catalogue: Catalogue) -> None:
+    taken, forever = asyncio.Event(), asyncio.Event()
+
+    async def endless() -> AsyncIterator[pb.ImportExamplesRequest]:
+        yield pb.ImportExamplesRequest(dataset=str(NAME), examples=[example(1, "cat")])
+        taken.set()
+        await forever.wait()
+
+    running = asyncio.create_task(importer.run(endless()))
+    await taken.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert catalogue.names("p") == []
+    assert (await importer.run(stream([example(1, "cat")]))).version == 1
+
+
+async def test_a_stream_that_ends_without_its_last_message_leaves_no_trace(
+    importer: Importer, catalogue: Catalogue
+) -> None:
+    async def broken_off() -> AsyncIterator[pb.ImportExamplesRequest]:
+        yield pb.ImportExamplesRequest(dataset=str(NAME), examples=[example(1, "cat")])
+
+    with pytest.raises(InvalidArgument, match="`last`"):
+        await importer.run(broken_off())
+    assert catalogue.names("p") == []
+
+
+async def test_an_import_of_nothing_makes_an_empty_version_that_says_so(
+    importer: Importer,
+) -> None:
+    dataset = await importer.run(stream())
+    assert (dataset.version, dataset.summary.example_count) == (1, 0)
+    assert "no usable example" in dataset.summary.warnings[0]
+
+
+@pytest.mark.parametrize("name", ["", "pets", "projects/p/datasets/a/b", "projects/p/models/x"])
+async def test_a_bad_name_is_refused(importer: Importer, name: str) -> None:
+    async def one() -> AsyncIterator[pb.ImportExamplesRequest]:
+        yield pb.ImportExamplesRequest(dataset=name)
+
+    with pytest.raises(InvalidArgument) as caught:
+        await importer.run(one())
+    assert caught.value.field == "dataset"
+
+
+async def test_a_stream_without_messages_is_refused(importer: Importer) -> None:
+    async def none() -> AsyncIterator[pb.ImportExamplesRequest]:
+        return
+        yield
+
+    with pytest.raises(InvalidArgument, match="names the data set"):
+        await importer.run(none())
+
+
+async def test_imports_at_once_are_bounded(importer: Importer, catalogue: Catalogue) -> None:
+    go = asyncio.Event()
+
+    async def slow(number: int) -> AsyncIterator[pb.ImportExamplesRequest]:
+        yield pb.ImportExamplesRequest(dataset=f"projects/p/datasets/d{number}")
+        await go.wait()
+        yield pb.ImportExamplesRequest(last=True)
+
+    running = [asyncio.create_task(importer.run(slow(n))) for n in range(MAX_IMPORTS)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable, match=f"{MAX_IMPORTS} imports") as caught:
+        await importer.run(slow(99))
+    assert caught.value.retry_after_s
+    go.set()
+    await asyncio.gather(*running)
+    assert len(catalogue.names("p")) == MAX_IMPORTS
+
+
+async def test_more_labels_than_the_limit_are_refused_one_by_one(
+    importer: Importer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_LABELS", 2)
+    sent = [example(n, f"c{n}") for n in range(4)] + [example(9, "c0")]
+    dataset = await importer.run(stream(sent))
+    assert labels(dataset) == {"c0": 2, "c1": 1}
+    assert dataset.summary.rejected_count == 2
+    assert "at most 2 labels" in dataset.summary.issues[0].message
+
+
+async def test_too_many_examples_fail_the_import(
+    importer: Importer, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_EXAMPLES", 3)
+    with pytest.raises(ResourceExhausted, match="at most 3 examples"):
+        await importer.run(stream([example(1, "a"), example(2, "a")], [example(3, "b")] * 2))
+    assert catalogue.names("p") == []
+
+
+async def test_a_message_with_too_many_examples_is_refused(
+    importer: Importer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_ITEMS_PER_MESSAGE", 1)
+    with pytest.raises(ResourceExhausted, match="split it") as caught:
+        await importer.run(stream([example(1, "a"), example(2, "a")]))
+    assert caught.value.reason == "REQUEST_TOO_LARGE"
+
+
+async def test_odd_names_and_labels_come_back_as_they_were(importer: Importer) -> None:
+    odd = "naïve/ \U0001f431\n\\xff.png"
+    content = content_pb2.Content(image=image(1))
+    dataset = await importer.run(stream([pb.Example(path=odd, label="日本 / 語", content=content)]))
+    assert labels(dataset) == {"日本 / 語": 1}

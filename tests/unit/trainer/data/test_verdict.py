@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from graft.common.v1 import content_pb2, problem_pb2
+from graft.trainer.v1 import dataset_service_pb2 as pb
+from services.common.image import ImageLimits
+from services.trainer.data.rows import ACCEPTED, REJECTED
+from services.trainer.data.verdict import MAX_LABEL_BYTES, MAX_PATH_BYTES, judge
+from tests.support.images import bomb, encode, picture
+
+GOOD = encode(picture(), "JPEG")
+LIMITS = ImageLimits(max_bytes=100_000, max_pixels=1_000_000)
+
+
+def example(image: bytes = GOOD, label: str = "cat", path: str = "cat/1.jpg") -> pb.Example:
+    return pb.Example(path=path, label=label, content=content_pb2.Content(image=image))
+
+
+def test_a_good_image_is_taken_as_it_is() -> None:
+    row = judge(example())
+    assert (row.verdict, row.path, row.label, row.content) == (ACCEPTED, "cat/1.jpg", "cat", GOOD)
+    assert row.key == hashlib.sha256(GOOD).digest()
+    assert row.detail == str(len(GOOD))
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        encode(picture(), "PNG"),
+        encode(picture(), "WEBP"),
+        encode(picture(), "BMP"),
+        encode(picture(), "TIFF"),
+        encode(picture(), "GIF", save_all=True, append_images=[picture(seed=1)]),
+        encode(picture(1, 1), "PNG"),
+    ],
+)
+def test_every_known_kind_is_taken(good: bytes) -> None:
+    assert judge(example(good)).verdict == ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (b"", "empty"),
+        (GOOD[: len(GOOD) // 2], "damaged or cut off"),
+        (encode(picture(300, 300), "PNG")[:-40], "damaged or cut off"),
+        (b"this is a text, not an image", "not an image of a known type"),
+        (b"%PDF-1.7 ...", "not an image of a known type"),
+        (bomb(30_000, 30_000), "pixels"),
+        (bytes(100_001), "limit of 100000 bytes"),
+    ],
+)
+def test_a_bad_image_gets_a_verdict_that_says_why(bad: bytes, words: str) -> None:
+    row = judge(example(bad), LIMITS)
+    assert row.verdict == REJECTED
+    assert words in row.detail
+    assert row.content == b""
+
+
+@pytest.mark.parametrize("label", ["", "  ", "\t"])
+def test_an_empty_label_is_refused(label: str) -> None:
+    row = judge(example(label=label))
+    assert (row.verdict, row.detail.split(";")[0]) == (REJECTED, "the label is empty")
+
+
+def test_labels_are_bounded_in_bytes_not_letters() -> None:
+    assert judge(example(label="ä" * (MAX_LABEL_BYTES // 2))).verdict == ACCEPTED
+    row = judge(example(label="ä" * 101))
+    assert row.verdict == REJECTED
+    assert "at most 200 bytes" in row.detail
+    assert "Received: 202 bytes" in row.detail
+    assert len(row.label.encode()) <= MAX_LABEL_BYTES
+
+
+def test_a_long_path_is_cut_and_the_example_taken() -> None:
+    row = judge(example(path="ö" * 2000))
+    assert row.verdict == ACCEPTED
+    assert len(row.path.encode()) <= MAX_PATH_BYTES
+    assert row.path.endswith("ö...")
+
+
+def test_what_the_client_could_not_read_keeps_its_reason() -> None:
+    problem = problem_pb2.Problem(message="permission denied")
+    row = judge(pb.Example(path="x.jpg", label="cat", problem=problem))
+    assert (row.verdict, row.detail) == (REJECTED, "permission denied")
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        (pb.Example(path="a", label="b"), "no content"),
+        (pb.Example(path="a", label="b", content=content_pb2.Content(text="hello")), "is a text"),
+        (example(path=""), "no path"),
+    ],
+)
+def test_other_faults_are_told(broken: pb.Example, words: str) -> None:
+    row = judge(broken)
+    assert row.verdict == REJECTED
+    assert words in row.detail

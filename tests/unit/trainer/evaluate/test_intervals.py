@@ -1,0 +1,63 @@
+"""Intervals against published values, and the law that they cover."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from services.trainer.evaluate.intervals import cross_validated_accuracy, wilson
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [
+        (0, 10, 0.0, 0.2775),
+        (5, 10, 0.2366, 0.7634),
+        (10, 10, 0.7225, 1.0),
+        (81, 263, 0.2553, 0.3662),
+    ],
+)
+def test_wilson_gives_the_published_bounds(
+    successes: int, trials: int, low: float, high: float
+) -> None:
+    """81 of 263 is the example of Newcombe (1998), the others are tabled."""
+    found = wilson(successes, trials)
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-4)
+    assert found.estimate == successes / trials
+
+
+def test_no_trials_give_no_interval() -> None:
+    assert wilson(0, 0) is None
+
+
+def test_a_smaller_train_share_expects_more_of_the_full_model() -> None:
+    right = np.arange(100)[None] < 70
+    whole, part = (cross_validated_accuracy(right, share) for share in (1.0, 0.8))
+    assert whole.estimate == pytest.approx(0.7)
+    assert part.estimate == pytest.approx(1 - 0.3 * 0.8**0.25)
+    assert part.low > whole.low
+
+
+def test_repeats_that_disagree_widen_the_interval() -> None:
+    steady = np.stack([np.arange(100) < 70] * 4)
+    shaky = np.stack([np.arange(100) < n for n in (60, 65, 75, 80)])
+    widths = [
+        found.high - found.low
+        for found in (cross_validated_accuracy(r, 0.8) for r in (steady, shaky))
+    ]
+    assert widths[1] > 1.1 * widths[0]
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_all_or_none_right_still_has_a_range(share: float) -> None:
+    found = cross_validated_accuracy(np.full((3, 20), bool(share)), 0.8)
+    assert 0 <= found.low <= found.estimate <= found.high <= 1
+    assert found.high - found.low > 0.1
+
+
+@pytest.mark.parametrize("truth", [0.6, 0.8, 0.95])
+def test_it_covers_independent_trials(truth: float) -> None:
+    rng = np.random.default_rng(0)
+    found = [cross_validated_accuracy(rng.random((1, 100)) < truth, 1.0) for _ in range(500)]
+    assert np.mean([f.low <= truth <= f.high for f in found]) >= 0.94
