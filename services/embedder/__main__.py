@@ -44,12 +44,19 @@ def _prepare(store: Store, options: EngineOptions) -> None:
     bundled.ensure(store)
 
 
-def _load(cache: Cache, options: EngineOptions, backbone: backbone_pb2.Backbone) -> Engine:
+def _load(
+    cache: Cache, options: EngineOptions, backbone: backbone_pb2.Backbone, maps: bool
+) -> Engine:
     from services.embedder.engines.choose import load_engine
 
     height, width = backbone.input_size
     return load_engine(
-        cache.fetch(backbone), height=height, width=width, options=options, name=backbone.name
+        cache.fetch(backbone),
+        height=height,
+        width=width,
+        options=options,
+        name=backbone.name,
+        maps=maps,
     )
 
 
