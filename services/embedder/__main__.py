@@ -11,13 +11,13 @@ from graft.channel import MAX_MESSAGE_BYTES
 from graft.common.v1 import info_service_pb2
 from graft.embedder.v1 import backbone_pb2, embedder_service_pb2_grpc
 from services.common import cpu, server
+from services.common.backbones.catalogue import Cache
 from services.common.image import DEFAULT_LIMITS
 from services.common.settings import Settings, from_process
 from services.common.store import open_store
 from services.common.store.base import Store
 from services.embedder import wire
 from services.embedder.backbones import bundled
-from services.embedder.backbones.catalogue import Cache
 from services.embedder.engines.base import Engine, EngineOptions
 from services.embedder.loaded import Backbones
 from services.embedder.pipeline import Workshop

@@ -10,10 +10,10 @@ from graft.embedder.v1 import backbone_pb2
 from graft.errors import Unavailable
 from graft.names import BackboneName
 from services.common import metrics
+from services.common.backbones import catalogue
 from services.common.blocking import Bridge
 from services.common.store.base import Store
 from services.embedder import maps as feature_maps
-from services.embedder.backbones import catalogue
 from services.embedder.batching.batcher import Batcher
 from services.embedder.engines.base import Engine
 from services.embedder.pipeline import Pipeline, Workshop

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from services.embedder.engines.base import Engine
-from services.embedder.engines.module import Module, load_module
 from services.embedder.engines.openvino import OpenvinoEngine
 from services.embedder.engines.tensorflow import TensorflowEngine
+from services.networks.module import Module, load_module
 from tests.support.engines import SIDE, FakeEngine, item
 from tests.support.savedmodel import save
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from graft.embedder.v1 import backbone_pb2
 from services.common import layout
+from services.common.backbones import record
 from services.common.store.base import Store
-from services.embedder.backbones import record
 
 PREPROCESSING = "rgb|resize(32,32,'bilinear','antialias')|scale(0.0,1.0)"
 

@@ -19,13 +19,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from services.common.backbones.record import DEFAULT as DEFAULT
 from services.embedder.batching.policy import Sizes
 
 Batch = NDArray[np.float32]
 Vectors = dict[str, NDArray[np.float32]]
-
-DEFAULT = "default"
-"""The endpoint that every backbone has: the vector of the plain call."""
 
 
 class Engine(Protocol):

@@ -12,8 +12,8 @@ import numpy as np
 from graft.errors import FailedPrecondition
 from services.embedder.engines import runtime
 from services.embedder.engines.base import Engine, EngineOptions, Vectors
-from services.embedder.engines.module import Module, load_module
 from services.embedder.engines.tensorflow import TensorflowEngine
+from services.networks.module import Module, load_module
 
 _LOG = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from graft.errors import Internal
 from services.embedder.batching.policy import Sizes
 from services.embedder.engines.base import Batch, Vectors, powers_of_two, warm
-from services.embedder.engines.module import Module
 from services.embedder.engines.quiet_openvino import ov
+from services.networks.module import Module
 
 # Beyond a few rows a CPU gains nothing and everybody in the batch waits longer.
 _MAX_ROWS = 8

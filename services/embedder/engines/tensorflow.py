@@ -11,7 +11,7 @@ from graft.errors import Internal
 from services.embedder.batching.policy import Sizes
 from services.embedder.engines import runtime
 from services.embedder.engines.base import Batch, Vectors, powers_of_two, warm
-from services.embedder.engines.module import Module
+from services.networks.module import Module
 
 
 class TensorflowEngine:

@@ -10,8 +10,8 @@ import pytest
 from graft.channel import MAX_MESSAGE_BYTES
 from graft.embedder.v1 import backbone_pb2
 from graft.errors import InvalidArgument, ResourceExhausted
+from services.common.backbones import record
 from services.embedder import maps, stream
-from services.embedder.backbones import record
 
 SHAPES: dict[str, Iterable[int]] = {
     "default": (1280,),

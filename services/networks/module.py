@@ -22,7 +22,7 @@ import numpy as np
 import tensorflow as tf
 
 from graft.errors import FailedPrecondition, InvalidArgument
-from services.embedder.engines.base import DEFAULT
+from services.common.backbones.record import DEFAULT
 
 _UNFIT_CHARACTERS = re.compile(r"[^A-Za-z0-9_.-]")
 _MISMATCH = (ValueError, TypeError)  # how a restored function says that it has no such form
