@@ -25,9 +25,10 @@ def _cases(draw: st.DrawFn) -> tuple[Floats, np.ndarray, np.ndarray, Floats]:
     y = rng.integers(0, c, n)
     items = np.sort(rng.choice(n, draw(st.integers(1, n)), replace=False))
     log_proba = log_softmax((rng.normal(size=(r * len(items), c)) * sharpness).astype(np.float32))
-    x = rng.normal(size=(n, dim)) * draw(st.sampled_from([0.0, 1e-6, 1.0, 1e6]))
-    copies = draw(st.booleans())
-    x = (x[rng.integers(0, max(n // 3, 1), n)] if copies else x).astype(np.float32)
+    x = rng.normal(size=(n, dim)).astype(np.float32)
+    x *= np.float32(draw(st.sampled_from([0.0, 1e-6, 1.0, 1e6])))
+    if draw(st.booleans()):
+        x = x[rng.integers(0, max(n // 3, 1), n)]  # copies
     return log_proba.reshape(r, len(items), c), items, y, x
 
 

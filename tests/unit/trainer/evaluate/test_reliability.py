@@ -9,7 +9,7 @@ from services.trainer.evaluate.reliability import MAX_BINS, MIN_IN_BIN, reliabil
 
 def _answers(scores: np.ndarray) -> np.ndarray:
     """Log probabilities `[1, m, 2]` that call everything class 0 with these scores."""
-    return np.log(np.stack([scores, 1 - scores], axis=1)).astype(np.float32)[None]
+    return np.asarray(np.log(np.stack([scores, 1 - scores], axis=1)).astype(np.float32)[None])
 
 
 def test_two_bins_by_hand() -> None:
