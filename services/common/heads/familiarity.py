@@ -27,7 +27,7 @@ from services.common.heads.base import Arrays, Floats, take
 
 CENTRE = "familiarity_centre"
 DIRECTIONS = "familiarity_directions"
-STEP = "familiarity_step"
+MIX = "familiarity_mix"
 WEIGHT = "familiarity_weight"
 BELOW = "familiarity_below"
 
@@ -42,14 +42,15 @@ LEVELS = 127
 class Familiarity:
     """How familiar an input is; immutable, and all that shapes the flag `unknown`.
 
-    `centre` float32 `[d]` is the mean of the examples. `directions` int8 `[d, r]` times `step`
-    float32 `[r]` are their main directions, columns of length 1. A score is
+    `centre` float32 `[d]` is the mean of the examples. `directions` int8 `[d, r]` span their main
+    directions; times `mix` float32 `[r, r]` the columns are orthonormal in spite of the rounding to
+    integers, so that nothing is lost but a slight turn of the subspace. A score is
     `odds_weight * log odds - distance_weight * squared distance`; one below `below` is unknown.
     """
 
     centre: Floats
     directions: NDArray[np.int8]
-    step: Floats
+    mix: Floats
     odds_weight: float = 1.0
     distance_weight: float = 1.0
     below: float = NEVER
@@ -58,9 +59,14 @@ class Familiarity:
     def of(cls, centre: NDArray[Any], directions: NDArray[Any]) -> Self:
         """Without weights and threshold, from a mean `[d]` and orthonormal columns `[d, r]`."""
         largest = np.abs(directions).max(axis=0, initial=np.finfo(np.float32).tiny)
-        step = (largest / LEVELS).astype(np.float32)
-        written = np.rint(directions / step).clip(-LEVELS, LEVELS).astype(np.int8)
-        return cls(centre.astype(np.float32), np.ascontiguousarray(written), step)
+        written = np.rint(directions / largest * LEVELS)
+        gram = written.T @ written
+        mix = np.linalg.inv(np.linalg.cholesky(gram)).T  # mix' gram mix = 1
+        return cls(
+            centre.astype(np.float32),
+            np.ascontiguousarray(written, dtype=np.int8),
+            np.ascontiguousarray(mix, dtype=np.float32),
+        )
 
     def calibrated(self, *, odds_weight: float, distance_weight: float, below: float) -> Self:
         """The same directions with other weights and threshold, arrays shared."""
@@ -69,8 +75,8 @@ class Familiarity:
     def score(self, x: Floats, logits: Floats) -> Floats:
         """How familiar each input is, float32 `[n]`: higher is more familiar; NaN is never finite.
 
-        `x` float32 `[n, d]` are the embeddings as the fitter had them (blocks divided by their
-        lengths), `logits` `[n, c]` the calibrated logits that the head gave them.
+        `x` float32 `[n, d]` are the features that the head makes of embeddings, `logits` `[n, c]`
+        the calibrated logits that it gives them.
         """
         return np.asarray(
             np.float32(self.odds_weight) * log_odds(logits)
@@ -84,7 +90,7 @@ class Familiarity:
     def distance(self, x: Floats) -> Floats:
         """The squared distance of each of `[n, d]` from the principal subspace, float32 `[n]`."""
         away = x - self.centre
-        within = (away @ self.directions.astype(np.float32)) * self.step
+        within = (away @ self.directions.astype(np.float32)) @ self.mix
         left = np.einsum("nd,nd->n", away, away) - np.einsum("nr,nr->n", within, within)
         return np.asarray(np.maximum(left, np.float32(0)))  # below 0 is rounding
 
@@ -93,32 +99,32 @@ class Familiarity:
         return {
             CENTRE: self.centre,
             DIRECTIONS: self.directions,
-            STEP: self.step,
+            MIX: self.mix,
             WEIGHT: np.array([self.odds_weight, self.distance_weight], np.float32),
             BELOW: np.array([self.below], np.float32),
         }
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self | None:
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], dim: int) -> Self | None:
         """The familiarity among the arrays of a head; None where it was stored without one.
 
         Raises DataLoss when the arrays do not fit together.
         """
         if CENTRE not in arrays:
             return None
-        centre, step = take(arrays, CENTRE, -1), take(arrays, STEP, -1)
+        centre, mix = take(arrays, CENTRE, dim), take(arrays, MIX, -1, -1)
         weight = take(arrays, WEIGHT, 2)
         directions = arrays.get(DIRECTIONS)
         if directions is None or directions.dtype != np.int8:
             received = "nothing" if directions is None else directions.dtype
             raise DataLoss(f"a head needs the int8 array {DIRECTIONS!r}; got {received}")
-        if directions.shape != (len(centre), len(step)):
+        if directions.shape != (dim, len(mix)) or mix.shape[0] != mix.shape[1]:
             raise DataLoss(
-                f"the array {DIRECTIONS!r} of a head must be int8 [{len(centre)}, {len(step)}]; "
-                f"got {list(directions.shape)}"
+                f"the array {DIRECTIONS!r} of a head must be int8 [{dim}, {len(mix)}] and "
+                f"{MIX!r} square; got {list(directions.shape)} and {list(mix.shape)}"
             )
         below = float(take(arrays, BELOW, 1)[0])
-        return cls(centre, directions, step, float(weight[0]), float(weight[1]), below)
+        return cls(centre, directions, mix, float(weight[0]), float(weight[1]), below)
 
 
 def log_odds(logits: Floats) -> Floats:

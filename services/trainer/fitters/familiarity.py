@@ -29,7 +29,7 @@ _ROUNDING = 1e-10
 
 
 def fit_familiarity(x: Floats, *, seed: int = 0) -> Familiarity:
-    """The subspace of embeddings float32 `[n, d]`, n > 0, as the head takes them.
+    """The subspace of features float32 `[n, d]`, n > 0, that a head works on.
 
     The answer flags nothing: search/unknown.py finds its weights and its threshold. Raises FitError
     when the embeddings cannot be decomposed.
@@ -48,29 +48,37 @@ def fit_rows(n: int, seed: int) -> Indices:
     return np.sort(np.random.default_rng([seed, 2]).choice(n, FIT_ROWS, replace=False))
 
 
+def centred_gram(x: Floats) -> Doubles:
+    """The products `[n, n]` of examples float32 `[n, d]`, seen from their mean."""
+    z = (x - x.mean(axis=0, dtype=np.float64)).astype(np.float64)
+    return np.asarray(z @ z.T)
+
+
 def held_out_distances(x: Floats, plan: SplitPlan) -> Doubles:
     """The distance `[n]` of each example from the subspace of the folds that it is not in.
 
     `plan` divides the rows of `x` once; an example that it never holds out has NaN. Raises FitError
     as `fit_familiarity` does.
     """
-    z = (x - x.mean(axis=0, dtype=np.float64)).astype(np.float64)
-    gram = z @ z.T
+    gram = centred_gram(x)
     distances = np.full(len(x), np.nan)
     for fold in plan.folds:
-        distances[fold.test] = _fold_distances(gram, fold.train, fold.test, x.shape[1] // 2)
+        distances[fold.test] = distances_from(gram, fold.train, fold.test, dim=x.shape[1])
     return distances
 
 
-def _fold_distances(gram: Doubles, train: Indices, test: Indices, rank: int) -> Doubles:
-    """With m the mean of the training rows: (a - m)(b - m) = ab - am - bm + mm."""
+def distances_from(gram: Doubles, train: Indices, test: Indices, *, dim: int) -> Doubles:
+    """The distances `[t]` of rows `test` from the subspace of rows `train`, of `dim` features.
+
+    With m the mean of the training rows: (a - m)(b - m) = ab - am - bm + mm.
+    """
     inner, cross = gram[np.ix_(train, train)], gram[np.ix_(test, train)]
     row, whole = inner.mean(axis=0), float(inner.mean())
-    spread, vectors = _largest(inner - row[:, None] - row + whole, rank)
+    spread, vectors = _largest(inner - row[:, None] - row + whole, dim // 2)
     seen = cross.mean(axis=1)
     within = (cross - seen[:, None] - row + whole) @ (vectors / spread)
     length = gram[test, test] - 2 * seen + whole
-    return np.maximum(length - np.einsum("tr,tr->t", within, within), 0.0)
+    return np.asarray(np.maximum(length - np.einsum("tr,tr->t", within, within), 0.0))
 
 
 def _largest(gram: Doubles, rank: int) -> tuple[Doubles, Doubles]:

@@ -14,12 +14,12 @@ import numpy as np
 
 from graft.errors import Internal
 from services.common.heads.base import Floats
+from services.common.heads.blocks import Blocks
 from services.common.heads.familiarity import Familiarity, log_odds
 from services.trainer.data.split import stratified_folds
 from services.trainer.fitters.base import Doubles, FitError
 from services.trainer.fitters.familiarity import fit_familiarity, fit_rows, held_out_distances
 from services.trainer.search.examples import Examples, Indices
-from services.trainer.search.held_out import HeldOut
 
 KEPT_SHARE = 0.95
 """Of inputs of known classes, the share that shall not be flagged."""
@@ -27,7 +27,7 @@ KEPT_SHARE = 0.95
 LEAST_HELD_OUT = 3
 """With fewer held-out examples there is no spread to measure, and nothing is flagged."""
 
-MOST_FOLDS = 20
+MOST_FOLDS = 100
 _FEWEST_FOLDS = 5
 _FOLD_ROWS = 5_000  # examples decomposed over all folds
 
@@ -47,27 +47,33 @@ class Unknown:
 
 
 def fit_unknown(
-    examples: Examples, held_out: HeldOut | None, *, kept_share: float = KEPT_SHARE, seed: int = 0
+    examples: Examples,
+    blocks: Blocks,
+    items: Indices,
+    log_proba: Floats,
+    *,
+    kept_share: float = KEPT_SHARE,
+    seed: int = 0,
 ) -> Unknown:
-    """The familiarity of a model with its threshold.
+    """The familiarity of a model over features `blocks`, with its threshold.
 
-    `examples.x` are embeddings as the head takes them, blocks divided by their lengths; `held_out`
-    the calibrated held-out answers of the chosen head. Raises Internal when the embeddings cannot
-    be decomposed.
+    `log_proba` float32 `[r, m, c]` are the calibrated answers to the examples `items` `[m]`,
+    ascending, while each was held out, in r repeats; m is 0 where none could be. Raises Internal
+    when the embeddings cannot be decomposed.
     """
+    rows = fit_rows(len(examples.y), seed)
+    features = blocks.features(examples.x[rows])
     try:
-        familiarity = fit_familiarity(examples.x, seed=seed)
-        rows, distances = _distances(examples, seed)
+        familiarity = fit_familiarity(features)
+        distances = _distances(features, examples.groups[rows], seed)
     except FitError as cause:
         raise Internal(f"what is unknown could not be told: {cause}") from cause
-    if held_out is None:
-        return Unknown(familiarity, kept_share, None, 0)
-    _, here, there = np.intersect1d(rows, held_out.items, assume_unique=True, return_indices=True)
+    _, here, there = np.intersect1d(rows, items, assume_unique=True, return_indices=True)
     measured = np.isfinite(distances[here])
     here, there = here[measured], there[measured]
     if len(here) < LEAST_HELD_OUT:
         return Unknown(familiarity, kept_share, None, 0)
-    odds = held_out_odds(held_out.log_proba[:, there])
+    odds = held_out_odds(log_proba[:, there])
     return _calibrate(familiarity, distances[here], odds, kept_share)
 
 
@@ -77,16 +83,12 @@ def held_out_odds(log_proba: Floats) -> Doubles:
     return flat.reshape(log_proba.shape[:2]).astype(np.float64)
 
 
-def _distances(examples: Examples, seed: int) -> tuple[Indices, Doubles]:
-    """Held-out distances of the examples that the subspace is fitted to, and which they are.
-
-    Folds need not be stratified: distances know no classes.
-    """
-    rows = fit_rows(len(examples.y), seed)
-    folds = int(np.clip(_FOLD_ROWS // len(rows), _FEWEST_FOLDS, MOST_FOLDS))
-    one_class = np.zeros(len(rows), np.int64)
-    plan = stratified_folds(one_class, examples.groups[rows], folds=folds, seed=seed)
-    return rows, held_out_distances(examples.x[rows], plan)
+def _distances(features: Floats, groups: Indices, seed: int) -> Doubles:
+    """The held-out distance of each example, `[n]`. Folds need not be stratified: distances know
+    no classes."""
+    folds = int(np.clip(_FOLD_ROWS // len(features), _FEWEST_FOLDS, MOST_FOLDS))
+    one_class = np.zeros(len(features), np.int64)
+    return held_out_distances(features, stratified_folds(one_class, groups, folds=folds, seed=seed))
 
 
 def _calibrate(
@@ -113,8 +115,9 @@ def low_quantile(values: Doubles, share: float) -> float:
 
     A new value falls below the j-th smallest of m with probability j / (m + 1) (the argument of
     conformal prediction: Vovk, Gammerman and Shafer, 2005); between two of them the value is
-    interpolated. Where even the smallest is too likely, the tail below it is taken for
-    exponential: its scale is the mean excess of the lowest quarter, at least two values.
+    interpolated. Where even the smallest is too likely, the lowest quarter (j values, at least
+    two) below the next value u is taken for an exponential tail. With s the sum of their distances
+    from u, a new value that is below u is so by more than t with probability (1 + t / s)^-j.
     """
     ordered = np.sort(values)
     m = len(ordered)
@@ -122,5 +125,6 @@ def low_quantile(values: Doubles, share: float) -> float:
     if rank >= 1:
         return float(np.interp(rank, np.arange(1, m + 1), ordered))
     tail = min(max(2, round(m / 4)), m - 1)
-    scale = float(ordered[tail] - ordered[:tail].mean())
-    return float(ordered[0] + scale * np.log(rank))
+    next_one = ordered[tail]
+    total = float((next_one - ordered[:tail]).sum())
+    return float(next_one - total * (((tail + 1) / rank) ** (1 / tail) - 1))
