@@ -92,8 +92,9 @@ class ClassOutlook:
 
 @dataclass(frozen=True)
 class Forecast:
-    """`measured` and `expected` ascend; `expected[0]` is today. `gain_double`, `gain_most`: what
-    twice and four times the examples add to the accuracy. `classes`: those that gain most first, at
+    """`measured` and `expected` ascend; `expected[0]` is today. `gain_double`: what twice
+    the examples add to the accuracy, the luck of both models included; `gain_most`: what four times
+    as many add on average over models. `classes`: those that gain most first, at
     most MAX_CLASSES; classes that were never tested are left out."""
 
     measured: tuple[Point, ...]
@@ -120,13 +121,14 @@ def forecast(measured: Measured, *, accuracy_now: float | None = None) -> Foreca
         found = growth.curves(posterior.shifted(shift), LUCK / (total * ratio))
         expected.append(Point(total * ratio / classes, _range(found, ndtr(found.at(ratio)))))
     certain = growth.curves(posterior.shifted(shift))
-    double, most = (_range(certain, _gain(certain, ratio)) for ratio in (DOUBLE, MOST))
+    most = _range(certain, _gain(certain, MOST))
+    expected_double = _range(certain, _gain(certain, DOUBLE)).estimate
     return Forecast(
         tuple(_measured_points(measured, series)),
         tuple(expected),
-        double,
+        _lucky_gain(certain, total),
         most,
-        _verdict(double.estimate, most.high),
+        _verdict(expected_double, most.high),
         _classes(measured, series, posterior, shift),
     )
 
@@ -149,6 +151,12 @@ def _range(found: Curves, values: Values) -> Range:
 
 def _gain(found: Curves, ratio: float) -> Values:
     return np.asarray(ndtr(found.at(ratio)) - ndtr(found.at(1.0)))
+
+
+def _lucky_gain(found: Curves, total: float) -> Range:
+    """What doubling adds: two models, each with its own luck."""
+    curves, luck = found.with_luck(LUCK / total * (1 + 1 / DOUBLE))
+    return _range(curves, ndtr(curves.at(DOUBLE) + luck) - ndtr(curves.at(1.0)))
 
 
 def _verdict(gain_double: float, highest_gain: float) -> Verdict:

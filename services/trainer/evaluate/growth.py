@@ -77,6 +77,16 @@ class Curves:
         """z of each curve, `[s, q]`, with `ratio` times today's examples."""
         return self.alpha + self.beta * basis(np.log2(ratio), self.exponent)
 
+    def with_luck(self, variance: float) -> tuple[Curves, Values]:
+        """Each curve seven times, and the luck of each, `[s, 7 q]`: normal, of that variance."""
+        count = self.alpha.shape
+        luck = np.repeat(_NODES * np.sqrt(variance), count[1])
+        weight = np.tile(self.weight, len(_NODES)) * np.repeat(_WEIGHTS / _WEIGHTS.sum(), count[1])
+        alpha, beta, exponent = (
+            np.tile(values, len(_NODES)) for values in (self.alpha, self.beta, self.exponent)
+        )
+        return Curves(alpha, beta, exponent, weight), np.broadcast_to(luck, alpha.shape)
+
     def quantiles(self, values: Values, shares: tuple[float, ...]) -> Values:
         """Below which values, `[s, len(shares)]`, those shares of `values` `[s, q]` lie."""
         order = np.argsort(values, axis=1)
