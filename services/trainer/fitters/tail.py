@@ -97,6 +97,11 @@ class TailTrainer:
         targets = tf.TensorSpec([None], tf.int64)
         self._step = tf.function(self._update, input_signature=[spec, targets], autograph=False)
 
+    @property
+    def batch(self) -> int:
+        """Examples of a step, about."""
+        return self._recipe.batch
+
     def reset(self) -> None:
         """Back to the pre-trained weights."""
         for weight, origin in zip(self._weights, self._origin, strict=True):
