@@ -85,10 +85,10 @@ def picture(jpeg: bytes | None, description: str) -> str:
     return f'<img src="data:image/jpeg;base64,{data}" alt="{text(description)}">'
 
 
-def gallery(figures: Iterable[str]) -> str:
+def gallery(figures: Iterable[str], *, kind: str = "") -> str:
     """Pictures with captions in a grid; nothing for none."""
     body = "".join(figures)
-    return f'<div class="grid">{body}</div>' if body else ""
+    return f'<div class="grid {text(kind)}">{body}</div>' if body else ""
 
 
 def figure(jpeg: bytes | None, description: str, caption: str, path: str) -> str:

@@ -31,7 +31,7 @@ def outliers(evaluation: pb.Evaluation, thumbnails: Mapping[str, bytes]) -> str:
         '<p class="method">How they were found: the distance to the third nearest example is more '
         "than 3.5 robust deviations above what is usual, in the class and in the whole set.</p>"
     )
-    return section("Unlike all others", lead, gallery(figures), more, method)
+    return section("Unlike all others", lead, gallery(figures, kind="wide"), more, method)
 
 
 def _figure(found: pb.Outlier, jpeg: bytes | None) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import sqrt
+from statistics import NormalDist
 
 from graft.model.v1 import evaluation_pb2 as pb
 from services.trainer.evaluate.intervals import Interval, wilson
 from services.trainer.report.markup import section, text
 from services.trainer.report.plain import percent
 
-_LEFT, _TOP, _SIDE = 46, 8, 260
+_LEFT, _TOP, _SIDE = 62, 8, 260
 
 
 def reliability(evaluation: pb.Evaluation) -> str:
@@ -17,8 +19,9 @@ def reliability(evaluation: pb.Evaluation) -> str:
     bins = list(evaluation.reliability)
     if not bins:
         return ""
-    kept = [_range(found, _repeats(evaluation)) for found in bins]
-    lead = verdict(bins, kept)
+    repeats = _repeats(evaluation)
+    kept = [_range(found, repeats) for found in bins]
+    lead = verdict(bins, repeats)
     method = (
         '<p class="method">Each point stands for held-out answers of like score; across: what they '
         "promised on average, up: how many were right, with the range that holds the truth in 95 "
@@ -28,38 +31,44 @@ def reliability(evaluation: pb.Evaluation) -> str:
     return section("Can the scores be taken at their word?", lead, _plot(bins, kept), method)
 
 
-def verdict(bins: Sequence[pb.ReliabilityBin], kept: Sequence[Interval]) -> str:
-    """What the bins say, and what to do. A bin breaks its promise where the range of what it kept
-    does not hold it; the one that is farthest off is named."""
-    off = [
-        (found, share)
-        for found, share in zip(bins, kept, strict=True)
-        if not share.low <= found.mean_score <= share.high
-    ]
-    total = sum(found.count for found in bins)
-    gap = sum(found.count * (found.mean_score - found.share_right) for found in bins) / total
+def verdict(bins: Sequence[pb.ReliabilityBin], repeats: float) -> str:
+    """What the bins say, and what to do; each example was answered `repeats` times.
+
+    A bin breaks its promise where what it kept is too far from it for chance, all bins considered
+    (Bonferroni): honest scores are called dishonest in one report of twenty. Of several the one
+    that is farthest off is named.
+    """
+    limit = NormalDist().inv_cdf(1 - 0.025 / len(bins))
+    off = [found for found in bins if _deviations(found, repeats) > limit]
     if not off:
         return (
-            "Yes: within what so few answers can tell, a score is the chance that the answer is "
+            "Yes: as far as so many answers can tell, a score is the chance that the answer is "
             "right. Of answers with a score of 0.8 expect about 8 in 10 to be right."
         )
-    worst, _ = max(off, key=lambda pair: abs(pair[0].mean_score - pair[0].share_right))
+    worst = max(off, key=lambda found: abs(found.mean_score - found.share_right))
     where = (
         f"answers with a score of about {worst.mean_score:.2f} were right in "
         f"{percent(worst.share_right)} of cases"
     )
-    if gap > 0:
+    if worst.mean_score > worst.share_right:
         return (
-            f"They promise somewhat too much: {where}. Ask for a higher score before you act on an "
-            "answer without looking."
+            f"Not quite: {where}. They promise too much there: look at such answers yourself, or "
+            "ask for a higher score before you act on one."
         )
-    return f"They promise somewhat too little: {where}. A score is a cautious estimate."
+    return f"Nearly: {where}. They promise too little there, and can be trusted somewhat more."
 
 
 def _repeats(evaluation: pb.Evaluation) -> float:
     """How often each example was answered: only once does it count as evidence."""
     answers = sum(found.count for found in evaluation.reliability)
     return max(answers / max(evaluation.evaluated_count, 1), 1.0)
+
+
+def _deviations(found: pb.ReliabilityBin, repeats: float) -> float:
+    """How many standard deviations what was kept is off, half an example added to both sides."""
+    examples = max(found.count / repeats, 1.0)
+    promised = (found.mean_score * examples + 0.5) / (examples + 1)
+    return abs(found.share_right - promised) / sqrt(promised * (1 - promised) / examples)
 
 
 def _range(found: pb.ReliabilityBin, repeats: float) -> Interval:

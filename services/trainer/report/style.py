@@ -66,6 +66,9 @@ table.matrix thead th:first-child { writing-mode:horizontal-tb; transform:none; 
 tr.chosen { background:rgba(var(--right),.10); }
 table.tried td:last-child { min-width:18em; color:var(--soft); }
 .grid { display:grid; grid-template-columns:repeat(auto-fill, minmax(140px, 1fr)); gap:14px; }
+.grid.wide { grid-template-columns:repeat(auto-fill, minmax(210px, 1fr)); }
+.grid.wide img, .grid.wide .missing { aspect-ratio:4/3; }
+section > details { margin-top:14px; }
 figure { margin:0; border:1px solid var(--line); border-radius:8px; overflow:hidden;
   font-size:.84rem; }
 figure img, figure .missing { display:flex; width:100%; aspect-ratio:1; object-fit:cover;

@@ -8,7 +8,7 @@ from graft.model.v1 import evaluation_pb2 as pb
 from services.trainer.report.markup import figure, folded, gallery, row, section, table, text
 from services.trainer.report.plain import count, percent
 
-MAX_PICTURES = 24
+MAX_PICTURES = 16
 
 
 def suspects(evaluation: pb.Evaluation, thumbnails: Mapping[str, bytes]) -> str:
@@ -32,7 +32,7 @@ def suspects(evaluation: pb.Evaluation, thumbnails: Mapping[str, bytes]) -> str:
         "example, each class measured against what it usually gets, and by a second model that was "
         "taught by the trusted labels only. Doubt above 50%: the other class fits better.</p>"
     )
-    return section("Labels to check", lead, gallery(figures), more, method)
+    return section("Labels to check", lead, gallery(figures, kind="wide"), more, method)
 
 
 def _figure(found: pb.Suspect, jpeg: bytes | None) -> str:

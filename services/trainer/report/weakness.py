@@ -59,17 +59,27 @@ def _missed(found: pb.ClassEvaluation, called: Counter[str], usual: float) -> st
             f"{told}. It has only {count(found.example_count, 'example')}, where the usual class "
             f"has {usual:,.0f}: add more of it."
         )
-    misses = sum(called.values())
-    if misses and called.most_common(1)[0][1] >= max(misses / 2, 2):
-        other, number = called.most_common(1)[0]
+    others, number = _mostly(called)
+    if others:
+        names = " or ".join(others)
         return (
-            f"{told}; {number:,} of the {misses:,} missed were called {other}: add examples of "
-            f"{found.label} that look like {other}, or merge the two."
+            f"{told}; {number:,} of the {sum(called.values()):,} missed were called {names}: add "
+            f"examples of {found.label} that look like {names}, or merge."
         )
     return (
         f"{told}, and the missed ones were called many things: look at its examples for wrong or "
         "unclear ones, and add more of every kind that it comes in."
     )
+
+
+def _mostly(called: Counter[str]) -> tuple[list[str], int]:
+    """The one or two names, each given twice or more, that were given in half of the cases."""
+    for most in (1, 2):
+        top = [(name, n) for name, n in called.most_common(most) if n > 1]
+        number = sum(n for _, n in top)
+        if number and 2 * number >= sum(called.values()):
+            return [name for name, _ in top], number
+    return [], 0
 
 
 def _misused(found: pb.ClassEvaluation, called: dict[str, Counter[str]]) -> str:
