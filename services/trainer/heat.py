@@ -19,7 +19,7 @@ from graft.model.v1 import evaluation_pb2
 from graft.names import BackboneName
 from services.common.heads.base import Floats, l2_normalise
 from services.trainer.evaluate import heat_maps
-from services.trainer.evaluate.heat_maps import Look
+from services.trainer.evaluate.heat_maps import Heat, Look
 from services.trainer.evaluate.proto import Source
 
 ANSWER_BYTES: Final = 8 << 20
@@ -32,22 +32,19 @@ Ask = Callable[[pb.EmbedRequest], pb.EmbedResponse]
 Contents = Callable[[Sequence[int]], list[bytes]]
 """Answers the bytes of the items at these positions."""
 
-Weights = Callable[[Floats, int], Floats]
-"""(x [d], answer) -> [d]: how the answer, against the mean of the others, grows along each axis of
-x, whose blocks have length 1; heat_maps.contrast of a linear head, heat_maps.slope of any other."""
-
 
 @dataclass(frozen=True, slots=True)
 class Explained:
     """A head over joined endpoints of a backbone.
 
     `blocks`: endpoint -> float32 [n, dim], the vectors of all n examples as the embedder gave them,
-    in the order in which the head's x joins them, each divided by its length.
+    in the order in which the head's x joins them, each divided by its length. `heat`:
+    heat_maps.linear of a linear head, heat_maps.local of any other.
     """
 
     backbone: backbone_pb2.Backbone
     blocks: Mapping[str, Floats]
-    weights: Weights
+    heat: Heat
 
 
 def draw(
@@ -69,8 +66,8 @@ def draw(
         if maps is None:
             return None
         x = np.concatenate([l2_normalise(block) for block in vectors.values()], axis=1)
-        weights = [explained.weights(row, look.answer) for row, look in zip(x, some, strict=True)]
-        found = heat_maps.heat(np.stack(weights), [maps[name] for name in vectors])
+        answers = [look.answer for look in some]
+        found = explained.heat(x, answers, [maps[name] for name in vectors])
         drawn += [heat_maps.shown(one) for one in found]
     return drawn
 

@@ -15,8 +15,8 @@ from graft.embedder.v1 import embedder_service_pb2 as pb
 from graft.embedder.v1 import embedder_service_pb2_grpc
 from graft.tensors import from_tensor
 from services.common.heads.base import Floats, l2_normalise
-from services.trainer.evaluate.heat_maps import Logits, Look, contrast, slope
-from services.trainer.heat import Explained, Weights, draw
+from services.trainer.evaluate.heat_maps import Heat, Look, linear, local
+from services.trainer.heat import Explained, draw
 from tests.support.suite import Suite
 
 pytestmark = pytest.mark.timeout(120)
@@ -85,16 +85,15 @@ def ridge(x: Floats, y: np.ndarray) -> tuple[Floats, Floats]:
     return weight, np.asarray(-mean @ weight)
 
 
-def by_contrast(weight: Floats, bias: Floats) -> Weights:
-    return lambda x, answer: contrast(weight, answer)
+def by_weights(weight: Floats, bias: Floats) -> Heat:
+    return linear(weight)
 
 
-def by_slope(weight: Floats, bias: Floats) -> Weights:
-    logits: Logits = lambda x: np.asarray(x @ weight + bias)  # noqa: E731
-    return lambda x, answer: slope(logits, x, answer)
+def by_logits(weight: Floats, bias: Floats) -> Heat:
+    return local(lambda x: np.asarray(x @ weight + bias))
 
 
-@pytest.mark.parametrize("way", [by_contrast, by_slope])
+@pytest.mark.parametrize("way", [by_weights, by_logits])
 def test_what_speaks_for_the_disc_is_where_the_disc_is(embedder: Embedder, way: Any) -> None:
     train = [scene(seed, disc=seed < EACH)[0] for seed in range(2 * EACH)]
     y = np.repeat([1, 0], EACH)

@@ -17,7 +17,7 @@ from graft.errors import DataLoss
 from graft.model.v1 import evaluation_pb2
 from services.embedder import maps as embedder_maps
 from services.trainer import heat
-from services.trainer.evaluate.heat_maps import Look, contrast
+from services.trainer.evaluate.heat_maps import Look, linear
 from services.trainer.evaluate.proto import Source
 from services.trainer.heat import Explained, draw, fill
 from tests.support.embedder import MAP_SHAPE, SPATIAL, FakeEmbedder, map_of, vector_of
@@ -59,7 +59,7 @@ class Asked:
             "default": np.stack([vector_of(data) for data in FILES]),
         }
         blocks = {name: vectors[name] for name in names}
-        return Explained(self.fake.backbone, blocks, lambda _, answer: contrast(WEIGHT, answer))
+        return Explained(self.fake.backbone, blocks, linear(WEIGHT))
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_what_no_map_explains_is_not_even_asked_for(ask: Asked) -> None:
 
 def test_a_vector_that_is_no_mean_of_the_map_of_its_length_is_not_explained(ask: Asked) -> None:
     strange = {"strange": np.eye(3, dtype=np.float32)}
-    explained = Explained(ask.fake.backbone, strange, ask.explained().weights)
+    explained = Explained(ask.fake.backbone, strange, linear(WEIGHT))
     assert draw(ask, explained, LOOKS, contents) is None
     assert [list(request.endpoints) for request in ask.requests] == [[SPATIAL]]
 

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from services.trainer.evaluate import heat_maps
-from services.trainer.evaluate.heat_maps import Look, contrast, explain, heat, pick, shown, slope
+from services.trainer.evaluate.heat_maps import (
+    Look,
+    contrast,
+    explain,
+    heat,
+    linear,
+    local,
+    pick,
+    shown,
+)
 
 
 def maps_of(*shapes: tuple[int, ...], count: int = 3) -> list[np.ndarray]:
@@ -67,22 +76,41 @@ def test_a_contrast_is_against_the_mean_of_all_others() -> None:
     assert contrast(weight[:, :2], 0).tolist() == [-1.0, 0.0]
 
 
-def test_the_slope_of_a_linear_head_is_its_contrast() -> None:
+@pytest.mark.parametrize("shapes", [[(14, 14, 3), (7, 7, 5)], [(40, 28, 2), (3, 4, 6)]])
+def test_a_linear_head_has_the_same_heat_either_way(shapes: list[tuple[int, ...]]) -> None:
+    maps = maps_of(*shapes)
+    x = joined(maps).astype(np.float32)
     rng = np.random.default_rng(3)
-    weight = rng.standard_normal((300, 4)).astype(np.float32)
-    x = rng.standard_normal(300).astype(np.float32)
-    found = slope(lambda rows: np.asarray(rows @ weight + np.float32(2)), x, 1)
-    assert np.allclose(found, contrast(weight, 1), atol=1e-2)
+    weight = rng.standard_normal((x.shape[1], 4)).astype(np.float32)
+    answers = [1, 3, 0]
+    exact = linear(weight)(x, answers, maps)
+    wanted = heat(np.stack([contrast(weight, answer) for answer in answers]), maps)
+    assert np.array_equal(exact, wanted)
+    around = local(lambda rows: np.asarray(rows @ weight + np.float32(2)))(x, answers, maps)
+    assert around.shape == exact.shape
+    assert np.allclose(around, exact, atol=2e-3 * np.abs(exact).max())
 
 
-def test_the_slope_of_a_network_is_its_gradient() -> None:
+def test_any_other_head_has_the_heat_of_its_gradient() -> None:
+    maps = maps_of((4, 4, 3), (2, 2, 5))
+    x = joined(maps).astype(np.float32)
     rng = np.random.default_rng(4)
-    first = rng.standard_normal((6, 16)).astype(np.float32)
+    first = rng.standard_normal((8, 16)).astype(np.float32)
     second = rng.standard_normal((16, 3)).astype(np.float32)
-    x = rng.standard_normal(6).astype(np.float32)
-    found = slope(lambda rows: np.asarray(np.tanh(rows @ first) @ second), x, 2)
-    inner = 1 - np.tanh(x @ first) ** 2
-    assert np.allclose(found, (first * inner) @ contrast(second, 2), atol=1e-2)
+    found = local(lambda rows: np.asarray(np.tanh(rows @ first) @ second))(x, [2, 0, 1], maps)
+    gradients = [
+        (first * (1 - np.tanh(row @ first) ** 2)) @ contrast(second, answer)
+        for row, answer in zip(x, (2, 0, 1), strict=True)
+    ]
+    wanted = heat(np.stack(gradients).astype(np.float32), maps)
+    assert np.allclose(found, wanted, atol=2e-3 * np.abs(wanted).max())
+
+
+def test_a_dark_map_costs_no_sense_either() -> None:
+    dark, lit = np.zeros((1, 3, 3, 2), np.float32), np.ones((1, 3, 3, 2), np.float32)
+    x = np.array([[0, 0, 0.5**0.5, 0.5**0.5]], np.float32)
+    found = local(lambda rows: np.asarray(rows[:, 2:]))(x, [0], [dark, lit])
+    assert np.allclose(found, 0, atol=1e-4)
 
 
 def test_a_vector_is_explained_by_its_own_map_or_by_one_whose_mean_it_is() -> None:
