@@ -115,6 +115,5 @@ def _reason(label: str, distance: float, usual: float) -> str:
     times = f"{distance / usual:.1f} times as far" if usual > 1e-6 else "far"
     return (
         f"It is {times} from the examples most like it as is usual here, whether they are called "
-        f"{label} or not. Is this what the model will meet? If not, take it out; if so, add "
-        "others like it."
+        f"{label} or not: keep it only if the model will meet such."
     )
