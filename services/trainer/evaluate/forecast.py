@@ -38,8 +38,9 @@ MAX_CLASSES = 50
 
 LUCK = 0.25
 CLASS_LUCK = 1.0  # of the recall of a class: what one class wins by luck, another loses
+_MISFIT = 0.03  # no curve follows the law exactly (probits)
 _ANY_LEVEL = Level(0.7, 0.7)  # two thirds of all models are right in 50 to 92% of cases
-_ANY_GROWTH = growth.weak_prior(mean=0.2, shape=3.0)
+_ANY_GROWTH = growth.weak_prior(mean=0.2, shape=3.0, flat=0.05)
 _CLASS_SPREAD = 0.5  # the least that levels of classes are taken to differ
 _QUANTILES = ((1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2)
 _AMOUNTS = (0.25, 0.75)
@@ -195,7 +196,8 @@ def series_of(measured: Measured, owner: Indices, count: int) -> Series:
     luck = (CLASS_LUCK if count > 1 else LUCK) / np.maximum(trained, 1)
     spread += (luck[-1])[:, None, None]
     at = np.arange(len(z))
-    spread[:, at, at] += (luck / measured.fits[:, None]).T + np.where(weight > 1, 0, _UNTESTED).T
+    own = luck / measured.fits[:, None] + _MISFIT**2 + np.where(weight > 1, 0, _UNTESTED)
+    spread[:, at, at] += own.T
     return Series(np.log2(np.maximum(trained, 1) / np.maximum(counts, 1)).T, z.T, spread)
 
 
