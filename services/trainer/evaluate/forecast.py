@@ -17,7 +17,7 @@ sets); benchmarks/forecast.py tells how the ranges fare on the others.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -116,17 +116,13 @@ def forecast(measured: Measured, *, accuracy_now: float | None = None) -> Foreca
     series = series_of(measured, everyone, 1)
     posterior = growth.fit(series, _ANY_LEVEL, _ANY_GROWTH)
     shift = _shift(posterior, accuracy_now)
-    total, classes = float(measured.counts.sum()), len(measured.counts)
-    expected = []
-    for ratio in RATIOS:
-        found = growth.curves(posterior.shifted(shift), LUCK / (total * ratio))
-        expected.append(Point(total * ratio / classes, _range(found, ndtr(found.at(ratio)))))
+    total = float(measured.counts.sum())
     certain = growth.curves(posterior.shifted(shift))
     most = _range(certain, _gain(certain, MOST))
     expected_double = _range(certain, _gain(certain, DOUBLE)).estimate
     return Forecast(
         tuple(_measured_points(measured, series)),
-        tuple(expected),
+        tuple(_expected_points(posterior.shifted(shift), total, len(measured.counts))),
         _lucky_gain(certain, total),
         most,
         _verdict(expected_double, most.high),
@@ -164,6 +160,18 @@ def _verdict(gain_double: float, highest_gain: float) -> Verdict:
     if highest_gain < WORTH:
         return Verdict.USELESS
     return Verdict.HELPS if gain_double >= WORTH else Verdict.LITTLE
+
+
+def _expected_points(posterior: growth.Posterior, total: float, classes: int) -> list[Point]:
+    """No curve falls; the middle of all of them, an interpolated one, must be kept from it."""
+    made: list[Point] = []
+    for ratio in RATIOS:
+        curves = growth.curves(posterior, LUCK / (total * ratio))
+        found = _range(curves, ndtr(curves.at(ratio)))
+        if made:
+            found = replace(found, estimate=max(found.estimate, made[-1].accuracy.estimate))
+        made.append(Point(total * ratio / classes, found))
+    return made
 
 
 def _measured_points(measured: Measured, series: Series) -> list[Point]:
