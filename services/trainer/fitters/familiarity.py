@@ -59,8 +59,8 @@ def held_out_distances(x: Floats, y: Indices, plan: SplitPlan) -> Doubles:
 
     `plan` divides the rows of `x`, of classes `y`, once; an example that it never holds out has
     NaN. A held-out example misses some of its own class, where its nearest kin are, and so lies too
-    far out. How much too far is told by leaving out the next fold as well: the mean distance is
-    taken to fall with the inverse of the share s of its class that is left, and carried on to s = 1.
+    far out. How much too far is told by leaving out the next fold as well: the mean distance grows
+    with 1 / s, s the share of its class that is left, and is carried on to s = 1.
     Raises FitError as `fit_familiarity` does.
     """
     gram = centred_gram(x)

@@ -14,7 +14,6 @@ import numpy as np
 
 from graft.errors import Internal
 from services.common.heads.base import Floats
-from services.common.heads.blocks import Blocks
 from services.common.heads.familiarity import Familiarity, log_odds
 from services.trainer.data.split import stratified_folds
 from services.trainer.fitters.base import Doubles, FitError
@@ -48,21 +47,20 @@ class Unknown:
 
 def fit_unknown(
     examples: Examples,
-    blocks: Blocks,
     items: Indices,
     log_proba: Floats,
     *,
     kept_share: float = KEPT_SHARE,
     seed: int = 0,
 ) -> Unknown:
-    """The familiarity of a model over features `blocks`, with its threshold.
+    """The familiarity of a model, with its threshold. `examples.x` are the features of its head.
 
     `log_proba` float32 `[r, m, c]` are the calibrated answers to the examples `items` `[m]`,
     ascending, while each was held out, in r repeats; m is 0 where none could be. Raises Internal
     when the embeddings cannot be decomposed.
     """
     rows = fit_rows(len(examples.y), seed)
-    features = blocks.features(examples.x[rows])
+    features = examples.x[rows]
     try:
         familiarity = fit_familiarity(features)
         distances = _distances(features, examples.y[rows], examples.groups[rows], seed)

@@ -6,7 +6,7 @@ the other classes. What is reported is how often the strange one of such a pair 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 
 from graft.errors import Internal
 from services.common.heads.base import Floats
-from services.common.heads.blocks import Blocks
 from services.common.heads.familiarity import Familiarity, log_odds
-from services.common.heads.head import Head
 from services.trainer.data.split import Fold, SplitPlan
 from services.trainer.fitters.base import Doubles, FitError
 from services.trainer.fitters.familiarity import centred_gram, distances_from
@@ -33,8 +31,9 @@ MAX_EXAMPLES = 1_000
 
 MIN_CLASSES = 3
 
-Fit = Callable[[Floats, Indices, Sequence[str]], Head]
-"""A head of the kind that was chosen, at its temperature, on other examples."""
+Answer = Callable[[Indices, Indices, int, Indices], Floats]
+"""Calibrated logits `[t, c]` of examples `[t]` by a head of the kind that was chosen, fitted to
+others: (fitted examples `[n]`, their classes `[n]` from 0 to c - 1, c, examples to answer)."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +52,17 @@ class UnknownNumbers:
 
 def check_unknown(
     examples: Examples,
-    blocks: Blocks,
     familiarity: Familiarity,
     plan: SplitPlan,
-    fit: Fit,
+    answer: Answer,
     *,
     seed: int = 0,
     go_on: Callable[[], bool] = lambda: True,
 ) -> UnknownNumbers | None:
     """Leaves each class (of many: each group of classes) out once and scores it as a stranger.
 
-    `blocks` and the calibrated `familiarity` are those of the model; `plan` divides the examples.
+    `examples.x` are the features of the head, `familiarity` is calibrated, `plan` divides the
+    examples.
     `go_on` is asked before every fit: False ends the check with what it has so far. None when there
     are fewer than 3 classes, or nothing could be compared. Raises Internal when the embeddings
     cannot be decomposed.
@@ -72,7 +71,7 @@ def check_unknown(
         return None
     rng = np.random.default_rng([seed, 3])
     rows, classes = _part(examples, rng)
-    gram = centred_gram(blocks.features(examples.x[rows]))
+    gram = centred_gram(examples.x[rows])
     found: list[tuple[float, float]] = []
     groups = np.array_split(rng.permutation(classes), min(len(classes), MAX_FITS))
     for number, group in enumerate(groups):
@@ -80,7 +79,7 @@ def check_unknown(
             break
         trial = _trial(examples, rows, group, plan.folds[number % len(plan.folds)])
         if trial is not None:
-            found.append(_areas(examples, familiarity, gram, rows, trial, fit))
+            found.append(_areas(examples, familiarity, gram, rows, trial, answer))
     if not found:
         return None
     ours, theirs = np.mean(found, axis=0).tolist()
@@ -125,18 +124,18 @@ def _areas(
     gram: Doubles,
     rows: Indices,
     trial: _Trial,
-    fit: Fit,
+    answer: Answer,
 ) -> tuple[float, float]:
     """The two areas of one trial: by familiarity, and by the largest probability."""
     test = np.concatenate([trial.known, trial.strange])
     train = rows[trial.train]
     learned, y = np.unique(examples.y[train], return_inverse=True)
     try:
-        head = fit(examples.x[train], y.reshape(-1), [examples.labels[c] for c in learned])
+        logits = answer(train, y.reshape(-1), len(learned), rows[test])
         distances = distances_from(gram, trial.train, test, dim=examples.x.shape[1])
     except FitError as cause:
         raise Internal(f"what is unknown could not be checked: {cause}") from cause
-    odds = log_odds(head.logits(examples.x[rows[test]])).astype(np.float64)
+    odds = log_odds(logits).astype(np.float64)
     scores = familiarity.odds_weight * odds - familiarity.distance_weight * distances
     split = len(trial.known)
     return area(scores[:split], scores[split:]), area(odds[:split], odds[split:])

@@ -11,6 +11,8 @@ from services.trainer.fitters.base import FitError
 from services.trainer.fitters.familiarity import (
     FIT_ROWS,
     RANK,
+    centred_gram,
+    distances_from,
     fit_familiarity,
     fit_rows,
     held_out_distances,
@@ -48,19 +50,48 @@ def test_distances_are_those_of_a_singular_value_decomposition(n: int, d: int) -
 
 
 @pytest.mark.parametrize(("n", "d"), [(15, 100), (90, 100), (90, 9)])
-def test_held_out_distances_are_those_of_subspaces_fitted_without(n: int, d: int) -> None:
+def test_distances_from_products_are_those_of_the_subspace_of_the_rows(n: int, d: int) -> None:
     x = _embeddings(n, d)
-    plan = stratified_folds(np.zeros(n, np.int64), folds=4)
-    found = held_out_distances(x, plan)
-    for fold in plan.folds:
-        expected = _by_definition(x[fold.train], x[fold.test])
-        np.testing.assert_allclose(found[fold.test], expected, atol=1e-6)
+    train, test = np.arange(n // 3, n), np.arange(n // 3)
+    found = distances_from(centred_gram(x), train, test, dim=d)
+    np.testing.assert_allclose(found, _by_definition(x[train], x[test]), atol=1e-6)
+
+
+def test_held_out_distances_are_shorter_by_what_one_more_of_a_class_would_bring() -> None:
+    x, y = _embeddings(60, 100), np.arange(60) % 6
+    plan = stratified_folds(y, folds=5)
+    gram, near, far = centred_gram(x), np.zeros(60), np.zeros(60)
+    for number, fold in enumerate(plan.folds):
+        after = plan.folds[(number + 1) % 5].test
+        near[fold.test] = distances_from(gram, fold.train, fold.test, dim=100)
+        few = np.setdiff1d(fold.train, after)
+        far[fold.test] = distances_from(gram, few, fold.test, dim=100)
+    # Of 10 of a class 8 are left, then 6: 1 / s goes from 5 / 3 over 5 / 4 to 1.
+    slope = (far - near).mean() / (5 / 3 - 5 / 4)
+    assert slope > 0
+    found = held_out_distances(x, y, plan)
+    np.testing.assert_allclose(found, near - slope * (5 / 4 - 1), rtol=1e-6)
+
+
+def test_held_out_distances_are_about_those_of_new_examples() -> None:
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(6, 80))
+    y = np.arange(48) % 6
+    spectrum = np.geomspace(2, 0.2, 80)
+    found, new = [], []
+    for _ in range(12):
+        x, other = ((centres[y] + rng.normal(size=(48, 80)) * spectrum).astype("f4") for _ in "ab")
+        plan = stratified_folds(y, folds=48)
+        found.append(held_out_distances(x, y, plan).mean())
+        new.append(fit_familiarity(x).distance(other).mean())
+    assert np.mean(found) == pytest.approx(np.mean(new), rel=0.03)
 
 
 def test_what_is_never_held_out_has_no_distance() -> None:
     x, groups = _embeddings(6, 20), np.array([0, 0, 1, 2, 3, 4])
-    plan = stratified_folds(np.array([0, 0, 1, 1, 1, 1]), groups, folds=2)
-    np.testing.assert_array_equal(np.isnan(held_out_distances(x, plan)), [1, 1, 0, 0, 0, 0])
+    y = np.array([0, 0, 1, 1, 1, 1])
+    found = held_out_distances(x, y, stratified_folds(y, groups, folds=2))
+    np.testing.assert_array_equal(np.isnan(found), [1, 1, 0, 0, 0, 0])
 
 
 def test_a_new_example_is_further_away_than_one_that_was_fitted() -> None:

@@ -7,7 +7,6 @@ import pytest
 from numpy.typing import NDArray
 
 from services.common.heads.base import Floats, l2_normalise, log_softmax
-from services.common.heads.blocks import Blocks
 from services.common.heads.familiarity import NEVER
 from services.trainer.data.split import stratified_folds
 from services.trainer.fitters.familiarity import FIT_ROWS
@@ -16,7 +15,6 @@ from services.trainer.search.unknown import Unknown, fit_unknown, low_quantile
 from tests.support.mean_head import mean_head
 
 DIM = 60
-BLOCKS = Blocks.unit(DIM)
 
 
 def _draw(n: int, classes: int, seed: int) -> tuple[Floats, np.ndarray]:
@@ -87,9 +85,7 @@ def test_the_stated_share_of_new_inputs_is_kept(n: int, kept_share: float) -> No
     kept = []
     for seed in range(25):
         examples = _examples(n, seed=seed)
-        unknown = fit_unknown(
-            examples, BLOCKS, *_held_out(examples), kept_share=kept_share, seed=seed
-        )
+        unknown = fit_unknown(examples, *_held_out(examples), kept_share=kept_share, seed=seed)
         new, _ = _draw(400, 4, seed=1000 + seed)
         kept.append(1 - _flagged(examples, unknown, new).mean())
     assert np.mean(kept) == pytest.approx(kept_share, abs=0.02)
@@ -97,14 +93,14 @@ def test_the_stated_share_of_new_inputs_is_kept(n: int, kept_share: float) -> No
 
 def test_the_measured_share_is_that_of_the_held_out_scores() -> None:
     examples = _examples(100)
-    unknown = fit_unknown(examples, BLOCKS, *_held_out(examples))
+    unknown = fit_unknown(examples, *_held_out(examples))
     assert unknown.count == 100
     assert unknown.measured_kept_share == pytest.approx(0.95, abs=0.015)
 
 
 def test_something_else_altogether_is_flagged_however_sure_the_head_is() -> None:
     examples = _examples(100)
-    unknown = fit_unknown(examples, BLOCKS, *_held_out(examples))
+    unknown = fit_unknown(examples, *_held_out(examples))
     noise = np.random.default_rng(5).normal(size=(100, DIM)).astype(np.float32)
     strange = l2_normalise(np.asarray(examples.x + l2_normalise(noise)))
     assert _flagged(examples, unknown, strange).mean() > 0.5
@@ -113,7 +109,7 @@ def test_something_else_altogether_is_flagged_however_sure_the_head_is() -> None
 
 def test_the_same_arguments_give_the_same_bits() -> None:
     examples = _examples(60)
-    first, again = (fit_unknown(examples, BLOCKS, *_held_out(examples), seed=4) for _ in range(2))
+    first, again = (fit_unknown(examples, *_held_out(examples), seed=4) for _ in range(2))
     assert first.familiarity.below == again.familiarity.below
     for name, array in first.familiarity.to_arrays().items():
         np.testing.assert_array_equal(array, again.familiarity.to_arrays()[name])
@@ -125,7 +121,7 @@ def test_copies_of_an_example_do_not_make_new_ones_strange() -> None:
     twice = Examples(
         np.repeat(one.x, 2, axis=0), np.repeat(one.y, 2), one.labels, np.repeat(one.groups, 2)
     )
-    unknown = fit_unknown(twice, BLOCKS, *_held_out(twice))
+    unknown = fit_unknown(twice, *_held_out(twice))
     new, _ = _draw(400, 4, seed=7)
     assert _flagged(twice, unknown, new).mean() < 0.12
 
@@ -134,7 +130,7 @@ def test_copies_of_an_example_do_not_make_new_ones_strange() -> None:
 def test_with_too_few_held_out_examples_nothing_is_flagged(held_back: int) -> None:
     examples = _examples(8)
     items, log_proba = _held_out(examples)
-    unknown = fit_unknown(examples, BLOCKS, items[:held_back], log_proba[:, :held_back])
+    unknown = fit_unknown(examples, items[:held_back], log_proba[:, :held_back])
     assert unknown.measured_kept_share is None
     assert unknown.familiarity.below == NEVER
     assert not _flagged(examples, unknown, examples.x * 100).any()
@@ -143,20 +139,20 @@ def test_with_too_few_held_out_examples_nothing_is_flagged(held_back: int) -> No
 def test_answers_that_are_all_the_same_are_left_out() -> None:
     examples = _examples(40)
     flat = log_softmax(np.zeros((40, 4), np.float32))[None]
-    unknown = fit_unknown(examples, BLOCKS, np.arange(40), flat)
+    unknown = fit_unknown(examples, np.arange(40), flat)
     assert unknown.familiarity.odds_weight == 0
     assert unknown.familiarity.distance_weight > 0
 
 
 def test_equal_embeddings_flag_none_of_themselves() -> None:
     examples = Examples(np.ones((8, DIM), "f4"), np.arange(8) % 2, ("a", "b"), np.arange(8))
-    unknown = fit_unknown(examples, BLOCKS, *_held_out(examples))
+    unknown = fit_unknown(examples, *_held_out(examples))
     assert not _flagged(examples, unknown, examples.x).any()
 
 
 def test_of_many_examples_some_are_looked_at() -> None:
     examples = _examples(3 * FIT_ROWS, classes=3)
-    unknown = fit_unknown(examples, BLOCKS, *_held_out(examples, repeats=1))
+    unknown = fit_unknown(examples, *_held_out(examples, repeats=1))
     assert unknown.count == FIT_ROWS
     new, _ = _draw(2000, 3, seed=7)
     assert 1 - _flagged(examples, unknown, new).mean() == pytest.approx(0.95, abs=0.02)
@@ -166,5 +162,5 @@ def test_classes_of_one_example_take_no_part_and_do_no_harm() -> None:
     x, _ = _draw(33, 3, seed=0)
     y = np.append(np.arange(30) % 3, [3, 4, 5])
     examples = Examples(x, y, tuple("abcdef"), np.arange(33))
-    unknown = fit_unknown(examples, BLOCKS, *_held_out(examples))
+    unknown = fit_unknown(examples, *_held_out(examples))
     assert unknown.count == 30

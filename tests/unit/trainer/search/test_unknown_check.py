@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.common.heads.base import Floats, l2_normalise
-from services.common.heads.blocks import Blocks
 from services.common.heads.familiarity import Familiarity
-from services.common.heads.head import Head
 from services.trainer.data.split import SplitPlan, stratified_folds
 from services.trainer.fitters.familiarity import fit_familiarity
 from services.trainer.search.examples import Examples, Indices
@@ -27,7 +23,6 @@ from services.trainer.search.unknown_check import (
 from tests.support.mean_head import mean_head
 
 DIM = 200
-BLOCKS = Blocks.unit(DIM)
 SCORES = st.lists(st.integers(-3, 3), min_size=1, max_size=8)
 
 
@@ -41,19 +36,23 @@ def _examples(classes: int, each: int, *, apart: float = 3.0, seed: int = 0) -> 
 
 
 class _Recorder:
-    """Fits class means and remembers what it was shown."""
+    """Answers by class means and remembers what it was fitted to and asked."""
 
-    def __init__(self) -> None:
-        self.shown: list[tuple[int, tuple[str, ...]]] = []
+    def __init__(self, examples: Examples) -> None:
+        self._examples = examples
+        self.fitted: list[Indices] = []
+        self.asked: list[Indices] = []
 
-    def __call__(self, x: Floats, y: Indices, labels: Sequence[str]) -> Head:
-        self.shown.append((len(x), tuple(labels)))
-        return mean_head(x, y, labels)
+    def __call__(self, train: Indices, y: Indices, classes: int, test: Indices) -> Floats:
+        self.fitted.append(train)
+        self.asked.append(test)
+        x = self._examples.x
+        return mean_head(x[train], y, [str(label) for label in range(classes)]).logits(x[test])
 
 
-def _check(examples: Examples, fit: _Recorder | None = None) -> UnknownNumbers | None:
+def _check(examples: Examples, answer: _Recorder | None = None) -> UnknownNumbers | None:
     return check_unknown(
-        examples, BLOCKS, _familiarity(examples), _plan(examples), fit or _Recorder()
+        examples, _familiarity(examples), _plan(examples), answer or _Recorder(examples)
     )
 
 
@@ -89,30 +88,36 @@ def test_classes_that_are_none_cannot_be_told() -> None:
 
 
 def test_a_hidden_class_is_shown_to_no_head_and_each_is_hidden_once() -> None:
-    examples, fit = _examples(5, 10), _Recorder()
-    _check(examples, fit)
-    hidden = [set(examples.labels) - set(labels) for _, labels in fit.shown]
-    assert sorted(label for group in hidden for label in group) == sorted(examples.labels)
-    assert {rows for rows, _ in fit.shown} == {32}  # 4 classes of 8: a fifth of each is held out
+    examples = _examples(5, 10)
+    answer = _Recorder(examples)
+    _check(examples, answer)
+    hidden = [set(range(5)) - set(examples.y[rows].tolist()) for rows in answer.fitted]
+    assert sorted(label for group in hidden for label in group) == [0, 1, 2, 3, 4]
+    for fitted, asked in zip(answer.fitted, answer.asked, strict=True):
+        assert len(fitted) == 32  # 4 classes of 8: a fifth of each is held out
+        assert len(asked) == 18  # that fifth and the hidden class
+        assert not len(np.intersect1d(fitted, asked))
 
 
 def test_the_work_is_bounded_however_many_classes_there_are() -> None:
-    examples, fit = _examples(3 * MAX_CLASSES, 12), _Recorder()
-    found = _check(examples, fit)
+    examples = _examples(3 * MAX_CLASSES, 12)
+    answer = _Recorder(examples)
+    found = _check(examples, answer)
     assert found is not None
     assert found.classes == MAX_CLASSES
-    assert found.fits == len(fit.shown) == MAX_FITS
-    assert max(rows for rows, _ in fit.shown) < MAX_EXAMPLES
+    assert found.fits == len(answer.fitted) == MAX_FITS
+    assert max(map(len, answer.fitted)) < MAX_EXAMPLES
     assert found.auroc > 0.8
 
 
 def test_it_ends_early_with_what_it_has() -> None:
-    examples, fit = _examples(6, 10), _Recorder()
+    examples = _examples(6, 10)
+    answer = _Recorder(examples)
     left = iter([True, True, False])
-    arguments = (examples, BLOCKS, _familiarity(examples), _plan(examples), fit)
+    arguments = (examples, _familiarity(examples), _plan(examples), answer)
     found = check_unknown(*arguments, go_on=lambda: next(left))
     assert found is not None
-    assert found.fits == len(fit.shown) == 2
+    assert found.fits == len(answer.fitted) == 2
     assert check_unknown(*arguments, go_on=lambda: False) is None
 
 
