@@ -2,8 +2,8 @@
 
 The threshold is taken from scores of examples that neither the head nor the subspace had seen. A
 subspace of few examples misses much of a new one, so that distances from the subspaces of five
-folds are too long; these are measured in up to MOST_FOLDS folds, which the Gram matrix makes cheap,
-and corrected for what is still left out.
+folds are too long; these are measured in more folds where examples are few, which the Gram matrix
+makes cheap, and corrected for what is still left out.
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ from services.common.heads.base import Floats
 from services.common.heads.familiarity import Familiarity, log_odds
 from services.trainer.data.split import stratified_folds
 from services.trainer.fitters.base import Doubles, FitError
-from services.trainer.fitters.familiarity import fit_familiarity, fit_rows, held_out_distances
+from services.trainer.fitters.familiarity import (
+    FIT_ROWS,
+    fit_familiarity,
+    held_out_distances,
+)
 from services.trainer.search.examples import Examples, Indices
 
 KEPT_SHARE = 0.95
@@ -26,9 +30,9 @@ KEPT_SHARE = 0.95
 LEAST_HELD_OUT = 3
 """With fewer held-out examples there is no spread to measure, and nothing is flagged."""
 
-MOST_FOLDS = 100
+MOST_FOLDS = 20
 _FEWEST_FOLDS = 5
-_FOLD_ROWS = 5_000  # examples decomposed over all folds
+_FOLD_ROWS = 2_500  # examples decomposed over all folds
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ def fit_unknown(
     ascending, while each was held out, in r repeats; m is 0 where none could be. Raises Internal
     when the embeddings cannot be decomposed.
     """
-    rows = fit_rows(len(examples.y), seed)
+    rows = _rows(len(examples.y), items, seed)
     features = examples.x[rows]
     try:
         familiarity = fit_familiarity(features)
@@ -73,6 +77,17 @@ def fit_unknown(
         return Unknown(familiarity, kept_share, None, 0)
     odds = held_out_odds(log_proba[:, there])
     return _calibrate(familiarity, distances[here], odds, kept_share)
+
+
+def _rows(n: int, items: Indices, seed: int) -> Indices:
+    """The examples that are looked at, ascending: all, or those with answers before others."""
+    if n <= FIT_ROWS:
+        return np.arange(n)
+    rng = np.random.default_rng([seed, 4])
+    others = np.setdiff1d(np.arange(n), items, assume_unique=True)
+    answered = rng.choice(items, min(len(items), FIT_ROWS), replace=False)
+    more = rng.choice(others, min(len(others), FIT_ROWS - len(answered)), replace=False)
+    return np.sort(np.concatenate([answered, more]))
 
 
 def held_out_odds(log_proba: Floats) -> Doubles:

@@ -158,6 +158,16 @@ def test_of_many_examples_some_are_looked_at() -> None:
     assert 1 - _flagged(examples, unknown, new).mean() == pytest.approx(0.95, abs=0.02)
 
 
+def test_where_few_of_many_were_answered_it_is_those_that_are_looked_at() -> None:
+    examples = _examples(3 * FIT_ROWS, classes=3)
+    items, log_proba = _held_out(examples, repeats=1)
+    some = np.sort(np.random.default_rng(0).choice(len(items), 200, replace=False))
+    unknown = fit_unknown(examples, items[some], log_proba[:, some])
+    assert unknown.count == 200
+    new, _ = _draw(2000, 3, seed=7)
+    assert 1 - _flagged(examples, unknown, new).mean() == pytest.approx(0.95, abs=0.04)
+
+
 def test_classes_of_one_example_take_no_part_and_do_no_harm() -> None:
     x, _ = _draw(33, 3, seed=0)
     y = np.append(np.arange(30) % 3, [3, 4, 5])
