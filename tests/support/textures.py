@@ -7,11 +7,14 @@ threshold a filter and a mean over positions.
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+from PIL import Image
 
 from services.networks.cut import Tail, cut
 from tests.support import savedmodel  # sets TensorFlow up
@@ -48,3 +51,44 @@ def examples(per_class: int, seed: int) -> tuple[NDArray[np.float16], NDArray[np
     pattern = phase * np.where(y[:, None, None] == 0, across, across.T)
     noise = rng.normal(0, 1.0, (len(y), SIDE, SIDE, CHANNELS))
     return (0.7 * pattern[..., None] + noise).astype(np.float16), y
+
+
+class Network(tf.Module):  # type: ignore[misc]
+    """The same task for whole pictures, [32, 32, 3] in 0 to 1: the map is their 4 x 4 blocks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        rng = np.random.default_rng(3)
+        blur = np.full((3, 3, 3, FILTERS), 1 / 27, np.float32)
+        self.kernel = tf.Variable(blur + rng.normal(0, 0.002, blur.shape).astype(np.float32))
+        self.bias = tf.Variable(np.linspace(-0.4, 0.4, FILTERS, dtype=np.float32))
+
+    def answer(self, images: Any, training: bool = False, return_endpoints: bool = False) -> Any:
+        """The vector, or all endpoints: `map` [8, 8, 3], `late` [6, 6, 16], `default` [16]."""
+        blocks = 4 * tf.nn.avg_pool2d(images - 0.5, 4, 4, "VALID")
+        late = tf.nn.relu(tf.nn.conv2d(blocks, self.kernel, 1, "VALID") + self.bias)
+        outputs = {"map": blocks, "late": late, "default": tf.reduce_mean(late, axis=[1, 2])}
+        return outputs if return_endpoints else outputs["default"]
+
+
+def save_network(folder: Path) -> Path:
+    """Writes that network as a SavedModel to `folder` and answers it."""
+    network = Network()
+    network.__call__ = tf.function(network.answer, autograph=False)
+    spec = tf.TensorSpec([None, 4 * SIDE, 4 * SIDE, 3], tf.float32, name="images")
+    for rich in (False, True):
+        network.__call__.get_concrete_function(spec, False, rich)
+    tf.saved_model.save(network, str(folder))
+    return folder
+
+
+def pictures(per_class: int, seed: int) -> tuple[list[bytes], NDArray[np.int64]]:
+    """PNG files of 32 x 32 pixels that show the maps of `examples`, and their classes."""
+    maps, y = examples(per_class, seed)
+    grey = np.clip(127.5 * (1 + 0.3 * maps[..., 0].astype(np.float32)), 0, 255)
+    files = []
+    for pixels in np.kron(grey, np.ones((1, 4, 4))).astype(np.uint8):
+        out = io.BytesIO()
+        Image.fromarray(pixels).convert("RGB").save(out, "PNG")
+        files.append(out.getvalue())
+    return files, y

@@ -45,13 +45,13 @@ _TINY = 1e-8
 class Recipe:
     """The numbers of the training.
 
-    `temperature` is that of Khosla et al. `learning_rate` is a tenth of Adam's customary 1e-3, as
+    `temperature` is that of Khosla et al. `learning_rate` is a fifth of Adam's customary 1e-3, as
     is usual where pre-trained weights are adapted. `pull`: the share of the way back to the
     pre-trained weights that `1 / learning_rate` steps would go. `warm_steps`: the rate rises over
     so many. `shift`: positions by which a feature map is moved at most; the gap is mirrored.
     """
 
-    learning_rate: float = 1e-4
+    learning_rate: float = 2e-4
     pull: float = 1.0
     temperature: float = 0.1
     batch: int = 80

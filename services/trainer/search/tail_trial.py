@@ -105,14 +105,16 @@ class Outcome:
     """What came of trying, whether it is taken or not.
 
     `rounds`, `head`: how long to train on all examples, and which head to fit then, to be
-    calibrated with `temperature`. `items` `[m]`, `log_proba` `[m, c]`, `fold` `[m]`: the tempered
-    held-out answers of the tuned network; `strange` `[m]` as `Case.strange` told.
+    calibrated with `temperature`; `frozen_head`: which would be best on the frozen network.
+    `items` `[m]`, `log_proba` `[m, c]`, `fold` `[m]`: the tempered held-out answers of the tuned
+    network; `strange` `[m]` as `Case.strange` told.
     """
 
     verdict: Verdict
     comparison: Comparison
     rounds: int
     head: int
+    frozen_head: int
     temperature: float
     items: Indices
     log_proba: Floats
@@ -252,6 +254,7 @@ def _judge(case: Case, curves: Sequence[_Curve], most: int) -> Outcome:
         comparison=comparison,
         rounds=rounds + 1,
         head=head,
+        frozen_head=_pick(table[:1], y)[0][1],
         temperature=temperature,
         items=items,
         log_proba=tuned,

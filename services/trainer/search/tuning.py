@@ -23,9 +23,9 @@ MIN_PER_CLASS = 5
 MIN_MISTAKES = 10
 """Held-out mistakes of the frozen network. Of m mistakes that a tail mends and none that it makes,
 the gain is m and its standard error about the root of m: fewer leave nothing to show."""
-ROUND_STEPS = 8
+ROUND_STEPS = 5
 """Steps of the optimiser between two looks at the held-out examples, at least."""
-MAX_ROUNDS = 8
+MAX_ROUNDS = 6
 PATIENCE = 2
 """Rounds without a lower loss after which a fold ends."""
 MAX_ACTIVATION_BYTES = 1 << 30
@@ -143,3 +143,15 @@ def keep(found: Comparison) -> Verdict:
     if found.tuned_accuracy < found.frozen_accuracy:
         return Verdict(False, f"left: it answers less often right ({numbers})")
     return Verdict(True, f"taken: a gain beyond one standard error ({numbers})")
+
+
+def keep_over(verdict: Verdict, tuned_loss: float, search_loss: float) -> Verdict:
+    """A tail that is to be kept must also answer better than whatever head the search found for the
+    frozen network, though that one had more examples to learn from in each fold."""
+    if not verdict.yes or tuned_loss < search_loss:
+        return verdict
+    return Verdict(
+        False,
+        "left: it gains over the same heads on the frozen network, not over the best that the"
+        f" search found there (held-out log loss {tuned_loss:.3f} tuned, {search_loss:.3f} frozen)",
+    )

@@ -16,9 +16,11 @@ from services.trainer.search.tuning import (
     Comparison,
     Costs,
     Prospect,
+    Verdict,
     choose_cut,
     epochs_of,
     keep,
+    keep_over,
     worth_trying,
 )
 
@@ -124,3 +126,11 @@ def test_a_round_has_enough_steps(n: int) -> None:
 def test_the_estimate_grows_with_examples_and_views() -> None:
     costs = Costs(step_s=0.01, forward_s=0.003)
     assert costs.trial_s(500, 2, 80) > costs.trial_s(500, 1, 80) > costs.trial_s(100, 1, 80) > 0
+
+
+def test_a_tail_must_beat_the_search_as_well() -> None:
+    yes, no = Verdict(True, "taken"), Verdict(False, "left")
+    assert keep_over(yes, 0.5, 0.6) == yes
+    assert keep_over(no, 0.5, 0.6) == no
+    assert not keep_over(yes, 0.6, 0.6).yes
+    assert "0.700 tuned, 0.600 frozen" in keep_over(yes, 0.7, 0.6).reason

@@ -1,0 +1,248 @@
+"""Tuning in a training job: whether, what came of it, and the tail as a stored backbone.
+
+The frozen search has ended when this begins. Nothing is changed unless the tail earned its place;
+either way there is a sentence for the report.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from graft.embedder.v1 import backbone_pb2
+from graft.errors import FailedPrecondition
+from graft.names import VersionName
+from services.common.backbones import record, tuned
+from services.common.backbones.catalogue import Cache
+from services.common.heads.base import Calibration, Floats
+from services.common.heads.head import Head
+from services.common.store.base import Store
+from services.trainer.activations import Ask, Contents, Wanted, fetch
+from services.trainer.data.split import stratified_folds
+from services.trainer.fitters.base import Doubles, FitError, Indices
+from services.trainer.search.cuts import DEFAULT
+from services.trainer.search.held_out import HeldOut
+from services.trainer.search.tail_trial import Case, Outcome, measure, train_on_all, try_tail
+from services.trainer.search.tuned_heads import lda_heads
+from services.trainer.search.tuning import (
+    FOLDS,
+    Prospect,
+    Verdict,
+    choose_cut,
+    keep_over,
+    worth_trying,
+)
+
+if TYPE_CHECKING:  # importing TensorFlow takes seconds that a job without tuning need not spend
+    from services.networks.cut import Tail, Weights
+    from services.trainer.fitters.tail import Recipe
+
+VIEWS: Final = ("", "flip")
+"""What is cached of each picture: itself and its mirror image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What tuning works with. `tick` is called between steps and may raise to stop the job.
+    `recipe`: how to train; None is that of fitters/tail.py."""
+
+    store: Store
+    cache: Path
+    ask: Ask
+    contents: Contents
+    threads: int
+    seconds_left: Callable[[], float]
+    tick: Callable[[], None]
+    recipe: Recipe | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What the search has without tuning: its backbone, the endpoints of its head, and for each
+    example `[n]` the log loss in nats of its held-out answer and whether it was right, as a share
+    of the repeats; NaN where it was not held out."""
+
+    backbone: backbone_pb2.Backbone
+    endpoints: tuple[str, ...]
+    y: Indices
+    groups: Indices
+    labels: tuple[str, ...]
+    losses: Doubles
+    right: Doubles
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class TunedTail:
+    """A tail that was taken: `head` answers the joined vectors of `endpoints`, calibrated on
+    `held_out`; `vectors` are those of all examples. `strange` is for `held_out.items`."""
+
+    head: Head
+    endpoints: tuple[str, ...]
+    vectors: Mapping[str, Floats]
+    held_out: HeldOut
+    strange: Doubles | None
+    outcome: Outcome
+    tail: Tail
+    weights: Weights
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """`verdict` for the report; `outcome` where folds were run; `tuned` only where it was taken."""
+
+    verdict: Verdict
+    seconds: float = 0.0
+    outcome: Outcome | None = None
+    tuned: TunedTail | None = None
+
+
+class OutOfTime(Exception):
+    """The budget is spent; what was begun is left."""
+
+
+def attempt(
+    means: Means,
+    frozen: Frozen,
+    *,
+    strange: Callable[[Floats, Floats], Doubles] | None = None,
+) -> Attempt:
+    """Tries to tune the tail of a backbone; whatever comes of it but a cancellation is a verdict.
+
+    `strange` as in tail_trial.Case.
+    """
+    began = time.perf_counter()
+    try:
+        found = _attempt(means, frozen, strange)
+    except OutOfTime:
+        found = Attempt(Verdict(False, "left: the budget was spent before it was decided"))
+    except (FitError, FailedPrecondition) as error:
+        found = Attempt(Verdict(False, f"left: {error}"))
+    return replace(found, seconds=time.perf_counter() - began)
+
+
+def _attempt(
+    means: Means, frozen: Frozen, strange: Callable[[Floats, Floats], Doubles] | None
+) -> Attempt:
+    shapes = {each.name: tuple(each.shape) for each in frozen.backbone.endpoints}
+    cut = choose_cut(shapes)
+    if cut is None or frozen.backbone.trunk:
+        return Attempt(Verdict(False, "not tried: the backbone has no endpoint to be cut at"))
+    wanted = Wanted(frozen.backbone, cut, VIEWS)
+    prospect = Prospect(
+        median_class=float(np.median(np.bincount(frozen.y))),
+        mistakes=round(float(np.nansum(1 - frozen.right))),
+        measured=int(np.isfinite(frozen.right).sum()),
+        activation_bytes=wanted.nbytes(len(frozen.y)),
+        seconds=0.0,
+        seconds_left=means.seconds_left(),
+    )
+    verdict = worth_trying(prospect)
+    if not verdict.yes:
+        return Attempt(verdict)
+    return _train(means, frozen, wanted, prospect, strange)
+
+
+def _train(
+    means: Means,
+    frozen: Frozen,
+    wanted: Wanted,
+    prospect: Prospect,
+    strange: Callable[[Floats, Floats], Doubles] | None,
+) -> Attempt:
+    def tick() -> None:
+        means.tick()
+        if means.seconds_left() <= 0:
+            raise OutOfTime
+
+    from services.trainer.fitters.tail import TailTrainer, set_up
+
+    set_up(means.threads)
+    tail = _cut(means, frozen.backbone, wanted.endpoint)
+    endpoints = _endpoints(frozen.endpoints, tail)
+    trainer = TailTrainer(tail, endpoints, means.recipe)
+    activations = (fetch(means.ask, wanted, means.contents, len(frozen.y), tick),)
+    fit = lda_heads(frozen.labels, endpoints)
+    case = Case(activations, frozen.y, fit, frozen.seed, tick, strange)
+    seconds = measure(trainer, case).trial_s(len(frozen.y), len(VIEWS), trainer.batch)
+    now = replace(prospect, seconds=seconds, seconds_left=means.seconds_left())
+    verdict = worth_trying(now)
+    if not verdict.yes:
+        return Attempt(verdict)
+    plan = stratified_folds(frozen.y, frozen.groups, folds=FOLDS, seed=frozen.seed)
+    outcome = try_tail(trainer, case, plan)
+    verdict = keep_over(
+        outcome.verdict,
+        float(outcome.comparison.tuned_losses.mean()),
+        float(np.nanmean(frozen.losses[outcome.items])),
+    )
+    if not verdict.yes:
+        return Attempt(verdict, outcome=outcome)
+    views, head = train_on_all(trainer, case, outcome)
+    assert isinstance(head, Head)
+    made = TunedTail(
+        head=head.calibrated(Calibration(outcome.temperature)),
+        endpoints=endpoints,
+        vectors=views[0],
+        held_out=HeldOut(
+            outcome.items, outcome.log_proba[None], outcome.fold[None], plan.train_share
+        ),
+        strange=outcome.strange,
+        outcome=outcome,
+        tail=tail,
+        weights=trainer.weights(),
+    )
+    return Attempt(verdict, outcome=outcome, tuned=made)
+
+
+def _endpoints(asked: tuple[str, ...], tail: Tail) -> tuple[str, ...]:
+    """Those that the frozen head looks at, as far as they lie behind the cut or at it."""
+    from services.networks.saved_tail import shapes
+
+    known = shapes(tail)
+    kept = tuple(name for name in asked if name in known)
+    return kept if set(kept) - set(tail.cut) else (DEFAULT, *kept)
+
+
+def _cut(means: Means, backbone: backbone_pb2.Backbone, endpoint: str) -> Tail:
+    import tensorflow as tf
+
+    from services.networks.cut import cut
+    from services.networks.module import load_module
+
+    module = load_module(Cache(means.cache, means.store).fetch(backbone))
+    height, width = backbone.input_size
+    return cut(module.call, tf.TensorSpec([None, height, width, 3], tf.float32), [endpoint])
+
+
+def store(
+    means: Means, version: VersionName, trunk: backbone_pb2.Backbone, made: TunedTail
+) -> backbone_pb2.Backbone:
+    """Stores the tail of a version; its record is what the manifest names as the backbone."""
+    from services.networks import saved_tail
+
+    with TemporaryDirectory(prefix="graft-tail-") as folder:
+        saved_tail.save(made.tail, made.weights, Path(folder))
+        return tuned.store_tail(
+            means.store,
+            version,
+            trunk,
+            cut=made.tail.cut,
+            shapes=saved_tail.shapes(made.tail),
+            folder=Path(folder),
+        )
+
+
+def describe(backbone: backbone_pb2.Backbone) -> str:
+    """What was chosen, for the report's decision on `tuning`."""
+    return (
+        f"the layers after {' and '.join(backbone.cut)} of {backbone.trunk}, tuned"
+        if (backbone.trunk)
+        else f"none: {record.name_of(backbone)} as it is"
+    )
