@@ -1,4 +1,4 @@
-"""How alike two sketches are once one is laid on the other, by crop, stretch and flip. Pure.
+"""How alike two sketches are once one is laid on the other, by crop and stretch. Pure.
 
 The warp is found by Gauss-Newton on the squared difference (Lucas and Kanade, 1981), brightness and
 contrast free. Likeness is the mean of two correlations in Fisher's z: of all the colours, which
@@ -17,8 +17,6 @@ from services.trainer.data.warp import PLACES, Floats, Warps, visible, warped
 
 CHUNK: Final = 256
 """Pairs looked at together: some 10 MB, which stay in the cache."""
-HOPELESS: Final = 0.75
-"""A pair that correlates less than this before it is laid on each other is not looked at again."""
 _GREY: Final = np.array([0.299, 0.587, 0.114], np.float32)
 _COARSE_STEPS: Final = 4
 _FINE_STEPS: Final = 2
@@ -40,29 +38,9 @@ class _Laid:
 
 def likeness(first: Sketches, second: Sketches, warps: Warps) -> Floats:
     """Fisher's z of pairs of sketches [m, SIDE, SIDE, 3], small for strangers, about 2 and more for
-    copies. `warps` [m, 4] says where to begin: the crop of the first. Hopeless pairs are judged as
-    they lie, as if their detail had nothing in common."""
-    found = np.zeros(len(first), np.float32)
-    for start in range(0, len(first), CHUNK):
-        rows = slice(start, start + CHUNK)
-        found[rows] = _likeness(first[rows], second[rows], warps[rows])
-    return found
-
-
-def _likeness(first: Sketches, second: Sketches, warps: Warps) -> Floats:
-    a, b = first.astype(np.float32), second.astype(np.float32)
-    smooth = _blurred(_grey(a), 3), _blurred(_grey(b), 3)
-    plain = _grey_correlation(smooth[0], smooth[1], warps)
-    turned = _grey_correlation(smooth[0][:, :, ::-1], smooth[1], warps)
-    before = np.maximum(plain, turned)
-    found: Floats = np.arctanh(np.clip(before, 0, _LARGEST)) / 2
-    hopeful = np.flatnonzero(before >= HOPELESS)
-    if not hopeful.size:
-        return found
-    a, b, flip = a[hopeful], b[hopeful], (turned > plain)[hopeful]
-    a[flip] = a[flip][:, :, ::-1]
-    found[hopeful] = _score(_lay(a, b, warps[hopeful]))
-    return found
+    copies. `warps` [m, 4] says where to begin: the crop of the first that may be the second. Takes
+    some 40 KB a pair: call it with CHUNK at once."""
+    return _score(_lay(first.astype(np.float32), second.astype(np.float32), warps))
 
 
 def _lay(a: Floats, b: Floats, warps: Warps) -> _Laid:
@@ -127,10 +105,6 @@ def _bounded(warps: Warps) -> Warps:
     low = np.array([0.8, -0.25, 0.8, -0.25], np.float32)
     high = np.array([1.25, 0.25, 1.25, 0.25], np.float32)
     return np.clip(warps, low, high)
-
-
-def _grey_correlation(a: Floats, b: Floats, warps: Warps) -> Floats:
-    return _correlation(warped(a, warps)[..., None], b[..., None], visible(warps)[..., None])
 
 
 def _correlation(a: Floats, b: Floats, weights: Floats) -> Floats:

@@ -16,31 +16,35 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from services.trainer.data.alignment import LARGEST_Z, likeness
-from services.trainer.data.keepsakes import CROP, Keepsakes, crops, learn
-from services.trainer.data.neighbours import Neighbours, nearest
+from services.trainer.data.alignment import CHUNK, LARGEST_Z, likeness
+from services.trainer.data.glance import Glance, glance
+from services.trainer.data.keepsakes import CROP, crops, learn
+from services.trainer.data.neighbours import nearest
 from services.trainer.data.sketch import SKETCH_BYTES, Sketches
 from services.trainer.data.warp import cropped
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
-NEIGHBOURS: Final = 8
-"""Of each picture; the nearer half are candidates, the others tell how alike strangers look. A group
-larger than that hangs together by the neighbours that its members share."""
-MAX_VIEWED: Final = 10_000
+NEIGHBOURS: Final = 4
+"""Candidates of each picture. A larger group hangs together by those that its members share."""
+MAX_VIEWED: Final = 5_000
 """Up to so many pictures are compared under nine crops each. More are compared as they are, which
-costs a ninth: then what copies keep has to bear the crop by itself."""
-SURE: Final = 1.95
+costs a ninth: what copies keep has to bear the crop then, and more candidates make up for it."""
+NEIGHBOURS_UNVIEWED: Final = 8
+HOPELESS: Final = 0.75
+"""Pairs that correlate less at first glance are not laid on each other."""
+SURE: Final = 1.85
 """Fisher's z from which two pictures count as copies in any set."""
 POSSIBLE: Final = 1.2
 """Fisher's z below which they count as copies in none."""
 _NORMAL: Final = 4.26  # one stranger in 100,000 is more standard deviations above the mean
 _QUARTILE: Final = 0.6745  # from the median of a normal distribution to its quartile
-_ENOUGH: Final = 2_000  # strangers
+_ENOUGH: Final = 1_000  # strangers
 _FEW: Final = 100  # strangers, too few to learn from how alike strangers look
 _FLAT: Final = 4  # levels: a picture whose cells differ by less shows nothing but a colour
 _SHADE: Final = 8  # levels: colours that are told apart
+_NONE: Final = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -101,85 +105,61 @@ def _distinct(sketches: Sketches) -> tuple[Indices, Indices]:
     return one.astype(np.int64), of.reshape(-1).astype(np.int64)
 
 
-@dataclass(frozen=True)
-class _Candidates:
-    """`first` cropped by `crops()[view]` may be `second`; `far` marks the unlikely half."""
-
-    first: Indices
-    second: Indices
-    view: Indices
-    distance: Floats
-    far: NDArray[np.bool_]
-
-    def some(self, kept: Indices) -> _Candidates:
-        """Those at these positions."""
-        return _Candidates(
-            self.first[kept],
-            self.second[kept],
-            self.view[kept],
-            self.distance[kept],
-            self.far[kept],
-        )
-
-
 def _compared(sketches: Sketches, embeddings: Floats | None) -> Pairs:
     """The pairs among sketches of which no two are equal."""
-    if len(sketches) < 2:
-        return Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
-    tried = _sampled(_candidates(sketches, embeddings))
-    z = likeness(sketches[tried.first], sketches[tried.second], crops()[tried.view])
-    copies = z >= _threshold(z[tried.far])
-    first, second = tried.first[copies], tried.second[copies]
+    near, far = _candidates(sketches, embeddings)
+    threshold = _threshold(_likeness(sketches, glance(sketches, *far)))
+    seen = glance(sketches, *near)
+    seen = seen.some(np.flatnonzero(seen.likeness >= HOPELESS))
+    z = _likeness(sketches, seen)
+    copies = z >= threshold
+    first, second = seen.whole[copies], seen.part[copies]
     return Pairs(np.minimum(first, second), np.maximum(first, second), z[copies])
 
 
-def _candidates(sketches: Sketches, embeddings: Floats | None) -> _Candidates:
-    """Each picture with its nearest, by sketch and by embedding; each pair once."""
+def _likeness(sketches: Sketches, seen: Glance) -> Floats:
+    """Fisher's z of pairs once they are laid on each other, [m]."""
+    found = np.zeros(len(seen.whole), np.float32)
+    for start in range(0, len(found), CHUNK):
+        some = seen.some(np.arange(start, min(start + CHUNK, len(found))))
+        part = sketches[some.part]
+        part[some.mirrored] = part[some.mirrored][:, :, ::-1]
+        found[start : start + CHUNK] = likeness(sketches[some.whole], part, crops()[some.crop])
+    return found
+
+
+_Couples = tuple[Indices, Indices]
+
+
+def _candidates(sketches: Sketches, embeddings: Floats | None) -> tuple[_Couples, _Couples]:
+    """Pictures with their nearest, by sketch and by embedding, each pair once; and pairs that are
+    near, but further than those: some of the strangers."""
+    if len(sketches) < 2:
+        return (_NONE, _NONE), (_NONE, _NONE)
     viewed = len(sketches) <= MAX_VIEWED
     keep = learn(sketches, crop=CROP / 2 if viewed else CROP)
     base = keep.of(sketches)
-    found = [nearest(_views(keep, sketches) if viewed else [base], base, NEIGHBOURS, apart=True)]
+    views = [keep.of(cropped(sketches, crop)) for crop in crops()] if viewed else [base]
+    count = NEIGHBOURS if viewed else NEIGHBOURS_UNVIEWED
+    found = nearest(views, base, 2 * count, apart=True)
+    near = [found[:, :count]]
     if embeddings is not None:
         norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
-        unit = embeddings / np.maximum(norms, 1e-12).astype(np.float32)
-        found.append(nearest([unit], unit, NEIGHBOURS // 2, apart=True))
-    return _once([_listed(each) for each in found], len(sketches))
+        unit = (embeddings / np.maximum(norms, 1e-12)).astype(np.float32)
+        near.append(nearest([unit], unit, NEIGHBOURS, apart=True))
+    far = _once([found[:, count:]])
+    spread = np.linspace(0, len(far[0]), min(len(far[0]), _ENOUGH), endpoint=False)
+    some = spread.astype(np.int64)
+    return _once(near), (far[0][some], far[1][some])
 
 
-def _views(keep: Keepsakes, sketches: Sketches) -> list[Floats]:
-    """What copies keep of each picture under each crop."""
-    return [keep.of(cropped(sketches, crop)) for crop in crops()]
-
-
-def _listed(found: Neighbours) -> _Candidates:
-    rows, count = found.other.shape
-    first = np.repeat(np.arange(rows), count)
-    far = np.tile(np.arange(count) >= count // 2, rows)
-    other, view = found.other.reshape(-1), found.view.reshape(-1)
-    return _Candidates(first, other, view, found.distance.reshape(-1), far)
-
-
-def _sampled(found: _Candidates) -> _Candidates:
-    """All near candidates, and of the far ones as many as tell how alike strangers look."""
-    far = np.flatnonzero(found.far)
-    spread = np.linspace(0, len(far), min(len(far), _ENOUGH), endpoint=False).astype(np.int64)
-    return found.some(np.sort(np.concatenate([np.flatnonzero(~found.far), far[spread]])))
-
-
-def _once(lists: Sequence[_Candidates], count: int) -> _Candidates:
-    """All candidates, each pair once: the way round, and under the crop, in which it is nearest.
-
-    A pair of several lists, whose distances do not compare, is taken from the earliest.
-    """
-    first, second, view, distance, far = (
-        np.concatenate([getattr(each, name) for each in lists])
-        for name in ("first", "second", "view", "distance", "far")
-    )
-    later = np.repeat(np.arange(len(lists)), [len(each.first) for each in lists])
-    pair = np.minimum(first, second) * count + np.maximum(first, second)
-    order = np.lexsort((distance, later, pair))
-    kept = order[np.unique(pair[order], return_index=True)[1]]
-    return _Candidates(first, second, view, distance, far).some(kept)
+def _once(lists: Sequence[Indices]) -> _Couples:
+    """All pairs of a row number and an entry of that row, each once, the smaller number first."""
+    rows = np.concatenate([np.repeat(np.arange(len(each)), each.shape[1]) for each in lists])
+    entries = np.concatenate([each.reshape(-1) for each in lists])
+    pairs = np.stack([np.minimum(rows, entries), np.maximum(rows, entries)])
+    first, second = np.unique(pairs, axis=1)
+    return first, second
 
 
 def _threshold(strangers: Floats) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -12,61 +11,48 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
-MAX_BLOCK: Final = 1 << 24
-"""Distances held at once: 64 MiB, and as much again for the views compared."""
+MAX_BLOCK: Final = 1 << 23
+"""Distances held at once, twice: 64 MiB."""
 
 
-@dataclass(frozen=True)
-class Neighbours:
-    """Of each row its nearest, nearest first, all [rows, count]: which, under which view, and the
-    squared distance."""
+def nearest(views: Sequence[Floats], base: Floats, count: int, *, apart: bool = False) -> Indices:
+    """The `count` nearest of `base` [m, d] to each row, nearest first, [n, at most count].
 
-    other: Indices
-    view: Indices
-    distance: Floats
-
-
-def nearest(
-    views: Sequence[Floats], base: Floats, count: int, *, apart: bool = False
-) -> Neighbours:
-    """The `count` nearest of `base` [m, d] to each row under its best view, views[v] [n, d].
-
-    `apart` says that rows and base are the same set, so that row i is not its own neighbour.
-    Costs n x m x d x views multiplications.
+    A row is views[v][i], v being the view that is nearest to the one it is compared with. `apart`
+    says that rows and base are the same set, so that row i is not its own neighbour. Costs
+    n x m x d x views multiplications.
     """
     rows = len(views[0])
-    count = max(0, min(count, len(base) - apart))
-    other = np.zeros((rows, count), np.int64)
-    found = Neighbours(other, np.zeros_like(other), np.zeros(other.shape, np.float32))
-    if not count:
+    found = np.zeros((rows, max(0, min(count, len(base) - apart))), np.int64)
+    if not found.size:
         return found
     step = max(1, MAX_BLOCK // len(base))
+    right = _right(base)
     for start in range(0, rows, step):
         block = slice(start, min(start + step, rows))
-        best, at = _best_view([each[block] for each in views], base)
+        distance = _distance([each[block] for each in views], right)
         if apart:
-            best[np.arange(len(best)), np.arange(block.start, block.stop)] = np.inf
-        some = _smallest(best, count)
-        found.other[block] = some
-        found.view[block] = np.take_along_axis(at, some, 1)
-        found.distance[block] = np.take_along_axis(best, some, 1)
+            distance[np.arange(len(distance)), np.arange(block.start, block.stop)] = np.inf
+        found[block] = _smallest(distance, found.shape[1])
     return found
 
 
-def _best_view(views: Sequence[Floats], base: Floats) -> tuple[Floats, NDArray[np.int8]]:
-    """The squared distance under the nearest view, and which view that is; both [n, m]."""
-    squares = (base * base).sum(1)
-    best = np.full((len(views[0]), len(base)), np.inf, np.float32)
-    at = np.zeros(best.shape, np.int8)
-    for number, rows in enumerate(views):
-        distance = rows @ (-2 * base.T)
-        distance += squares
-        distance += (rows * rows).sum(1)[:, None]
-        if len(views) == 1:
-            return distance, at
-        at[distance < best] = number
-        np.minimum(best, distance, out=best)
-    return best, at
+def _distance(views: Sequence[Floats], right: Floats) -> Floats:
+    """|x - y|^2 under the nearest view as one product: (-2 x, |x|^2, 1) by (y, 1, |y|^2)."""
+    best: Floats | None = None
+    for rows in views:
+        square = (rows * rows).sum(1, keepdims=True)
+        left = np.concatenate([-2 * rows, square, np.ones_like(square)], 1)
+        found: Floats = np.matmul(left, right)
+        best = found if best is None else np.minimum(best, found, out=best)
+    if best is None:
+        raise ValueError("there must be at least one view. Received: none")
+    return best
+
+
+def _right(base: Floats) -> Floats:
+    square = (base * base).sum(1, keepdims=True)
+    return np.ascontiguousarray(np.concatenate([base, np.ones_like(square), square], 1).T)
 
 
 def _smallest(values: Floats, count: int) -> Indices:
