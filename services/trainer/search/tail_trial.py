@@ -106,8 +106,8 @@ class Outcome:
 
     `rounds`, `head`: how long to train on all examples, and which head to fit then, to be
     calibrated with `temperature`; `frozen_head`: which would be best on the frozen network.
-    `items` `[m]`, `log_proba` `[m, c]`, `fold` `[m]`: the tempered held-out answers of the tuned
-    network; `strange` `[m]` as `Case.strange` told.
+    `items` `[m]` (ascending), `log_proba` `[m, c]`, `fold` `[m]`: the tempered held-out answers of
+    the tuned network; `strange` `[m]` as `Case.strange` told.
     """
 
     verdict: Verdict
@@ -235,10 +235,12 @@ def joined(vectors: Vectors) -> Floats:
 
 def _judge(case: Case, curves: Sequence[_Curve], most: int) -> Outcome:
     """Compares, each fold by the round and head that are best on the others."""
-    items = np.concatenate([curve.test for curve in curves])
-    fold = np.repeat(np.arange(len(curves)), [len(curve.test) for curve in curves])
-    y = case.y[items]
-    table = np.concatenate([np.stack(c.answers[: most + 1]) for c in curves], axis=2)
+    tested = np.concatenate([curve.test for curve in curves])
+    order = np.argsort(tested)
+    items, y = tested[order], case.y[tested[order]]
+    fold = np.repeat(np.arange(len(curves)), [len(curve.test) for curve in curves])[order]
+    answers = [np.stack(curve.answers[: most + 1]) for curve in curves]
+    table = np.concatenate(answers, axis=2)[:, :, order]
     frozen, tuned = (_nested(part, y, fold) for part in (table[:1], table[1:]))
     (rounds, head), temperature = _pick(table[1:], y)
     comparison = Comparison(
@@ -248,7 +250,7 @@ def _judge(case: Case, curves: Sequence[_Curve], most: int) -> Outcome:
         tuned_accuracy=float((tuned.argmax(axis=1) == y).mean()),
         folds=len(curves),
     )
-    strange = np.concatenate([c.strange[rounds + 1] for c in curves]) if case.strange else None
+    strange = [curve.strange[rounds + 1] for curve in curves] if case.strange else []
     return Outcome(
         verdict=keep(comparison),
         comparison=comparison,
@@ -259,7 +261,7 @@ def _judge(case: Case, curves: Sequence[_Curve], most: int) -> Outcome:
         items=items,
         log_proba=tuned,
         fold=fold,
-        strange=strange,
+        strange=np.concatenate(strange)[order] if strange else None,
     )
 
 

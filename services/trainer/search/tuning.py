@@ -26,6 +26,8 @@ the gain is m and its standard error about the root of m: fewer leave nothing to
 ROUND_STEPS = 5
 """Steps of the optimiser between two looks at the held-out examples, at least."""
 MAX_ROUNDS = 6
+USUAL_ROUNDS = 4
+"""What most sets are best with, for the estimate: 2 to 6 on the draws of benchmarks/tuning.py."""
 PATIENCE = 2
 """Rounds without a lower loss after which a fold ends."""
 MAX_ACTIVATION_BYTES = 1 << 30
@@ -63,11 +65,12 @@ class Costs:
     forward_s: float
 
     def trial_s(self, n: int, views: int, batch: int) -> float:
-        """About how long cross-validation and the training on all n examples take at most."""
-        rows = epochs_of(n, batch) * n
-        looks = (views * n * (FOLDS - 1) + n) / FOLDS
-        one_round = rows * self.step_s + looks * self.forward_s
-        return (FOLDS + 1) * MAX_ROUNDS * one_round
+        """About how long cross-validation and the training on all n examples take."""
+        train = n * (FOLDS - 1) // FOLDS
+        step_s = epochs_of(train, batch) * train * self.step_s
+        look_s = (views * train + n - train) * self.forward_s
+        folds_s = FOLDS * (look_s + (USUAL_ROUNDS + PATIENCE) * (step_s + look_s))
+        return folds_s + USUAL_ROUNDS * epochs_of(n, batch) * n * self.step_s
 
 
 def epochs_of(n: int, batch: int) -> int:
