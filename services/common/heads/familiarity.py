@@ -8,7 +8,8 @@ its spread over held-out examples:
   low-rank form of a Mahalanobis distance; "virtual logit", Wang et al., 2022, "ViM"). A picture of
   something else altogether lies far outside, however sure the head is of it.
 - Is it clearly one of the classes? The log odds of the most probable label (Hendrycks and Gimpel,
-  2017). A class that the head never saw often lies between those that it did.
+  2017). A class that the head never saw often lies between those that it did. Odds above a bound
+  count as the bound: a head can be surer of nonsense than it ever was of an example.
 
 NumPy only. The directions are kept as 8-bit integers, since a head should stay small.
 """
@@ -34,6 +35,9 @@ BELOW = "familiarity_below"
 NEVER = float(np.finfo(np.float32).min)
 """The threshold that flags nothing but what is not finite."""
 
+UNBOUNDED = float(np.finfo(np.float32).max)
+"""The bound on the log odds that bounds nothing."""
+
 LEVELS = 127
 """The largest of the 8-bit integers that a direction is written in."""
 
@@ -45,7 +49,8 @@ class Familiarity:
     `centre` float32 `[d]` is the mean of the examples. `directions` int8 `[d, r]` span their main
     directions; times `mix` float32 `[r, r]` the columns are orthonormal in spite of the rounding to
     integers, so that nothing is lost but a slight turn of the subspace. A score is
-    `odds_weight * log odds - distance_weight * squared distance`; one below `below` is unknown.
+    `odds_weight * min(log odds, most_odds) - distance_weight * squared distance`; one below
+    `below` is unknown.
     """
 
     centre: Floats
@@ -53,6 +58,7 @@ class Familiarity:
     mix: Floats
     odds_weight: float = 1.0
     distance_weight: float = 1.0
+    most_odds: float = UNBOUNDED
     below: float = NEVER
 
     @classmethod
@@ -68,20 +74,28 @@ class Familiarity:
             np.ascontiguousarray(mix, dtype=np.float32),
         )
 
-    def calibrated(self, *, odds_weight: float, distance_weight: float, below: float) -> Self:
-        """The same directions with other weights and threshold, arrays shared."""
-        return replace(self, odds_weight=odds_weight, distance_weight=distance_weight, below=below)
+    def weighted(self, *, odds_weight: float, distance_weight: float, most_odds: float) -> Self:
+        """The same directions with other weights and bound, arrays shared."""
+        return replace(
+            self, odds_weight=odds_weight, distance_weight=distance_weight, most_odds=most_odds
+        )
+
+    def flagging(self, below: float) -> Self:
+        """The same scores with another threshold."""
+        return replace(self, below=below)
 
     def score(self, x: Floats, logits: Floats) -> Floats:
-        """How familiar each input is, float32 `[n]`: higher is more familiar; NaN is never finite.
+        """How familiar each input is, float32 `[n]`: higher is more familiar, NaN is not finite.
 
         `x` float32 `[n, d]` are the features that the head makes of embeddings, `logits` `[n, c]`
         the calibrated logits that it gives them.
         """
-        return np.asarray(
-            np.float32(self.odds_weight) * log_odds(logits)
-            - np.float32(self.distance_weight) * self.distance(x)
-        )
+        return np.asarray(self.combine(log_odds(logits), self.distance(x)), dtype=np.float32)
+
+    def combine(self, odds: NDArray[Any], distances: NDArray[Any]) -> NDArray[Any]:
+        """The scores of inputs with these log odds and squared distances, of the same shape."""
+        bounded = np.minimum(odds, self.most_odds)
+        return np.asarray(self.odds_weight * bounded - self.distance_weight * distances)
 
     def unknown(self, x: Floats, logits: Floats) -> NDArray[np.bool_]:
         """Whether each input is unlike what the head was fitted on, bool `[n]`."""
@@ -100,7 +114,7 @@ class Familiarity:
             CENTRE: self.centre,
             DIRECTIONS: self.directions,
             MIX: self.mix,
-            WEIGHT: np.array([self.odds_weight, self.distance_weight], np.float32),
+            WEIGHT: np.array([self.odds_weight, self.distance_weight, self.most_odds], np.float32),
             BELOW: np.array([self.below], np.float32),
         }
 
@@ -113,7 +127,7 @@ class Familiarity:
         if CENTRE not in arrays:
             return None
         centre, mix = take(arrays, CENTRE, dim), take(arrays, MIX, -1, -1)
-        weight = take(arrays, WEIGHT, 2)
+        weight = take(arrays, WEIGHT, 3)
         directions = arrays.get(DIRECTIONS)
         if directions is None or directions.dtype != np.int8:
             received = "nothing" if directions is None else directions.dtype
@@ -124,7 +138,8 @@ class Familiarity:
                 f"{MIX!r} square; got {list(directions.shape)} and {list(mix.shape)}"
             )
         below = float(take(arrays, BELOW, 1)[0])
-        return cls(centre, directions, mix, float(weight[0]), float(weight[1]), below)
+        odds, distance, most = weight.tolist()
+        return cls(centre, directions, mix, odds, distance, most, below)
 
 
 def log_odds(logits: Floats) -> Floats:

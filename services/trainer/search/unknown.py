@@ -109,14 +109,15 @@ def _distances(features: Floats, y: Indices, groups: Indices, seed: int) -> Doub
 def _calibrate(
     familiarity: Familiarity, distances: Doubles, odds: Doubles, kept_share: float
 ) -> Unknown:
-    odds_weight, distance_weight = _weight(odds), _weight(distances)
-    scores = odds_weight * odds - distance_weight * distances
+    weighted = familiarity.weighted(
+        odds_weight=_weight(odds),
+        distance_weight=_weight(distances),
+        most_odds=float(np.quantile(odds, kept_share)),
+    )
+    scores = weighted.combine(odds, distances)
     below = float(np.mean([low_quantile(one, 1 - kept_share) for one in scores]))
     measured = float((scores >= below).mean())
-    calibrated = familiarity.calibrated(
-        odds_weight=odds_weight, distance_weight=distance_weight, below=below
-    )
-    return Unknown(calibrated, kept_share, measured, len(distances))
+    return Unknown(weighted.flagging(below), kept_share, measured, len(distances))
 
 
 def _weight(values: Doubles) -> float:

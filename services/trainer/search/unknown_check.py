@@ -136,7 +136,7 @@ def _areas(
     except FitError as cause:
         raise Internal(f"what is unknown could not be checked: {cause}") from cause
     odds = log_odds(logits).astype(np.float64)
-    scores = familiarity.odds_weight * odds - familiarity.distance_weight * distances
+    scores = familiarity.combine(odds, distances)
     split = len(trial.known)
     return area(scores[:split], scores[split:]), area(odds[:split], odds[split:])
 

@@ -33,7 +33,8 @@ def _directions() -> Floats:
 
 def _familiarity() -> Familiarity:
     found = Familiarity.of(_random(DIM, seed=1), _directions())
-    return found.calibrated(odds_weight=0.5, distance_weight=0.25, below=-17.0)
+    weighted = found.weighted(odds_weight=0.5, distance_weight=0.25, most_odds=1.0)
+    return weighted.flagging(-17.0)
 
 
 def test_the_distance_is_what_the_main_directions_leave() -> None:
@@ -72,14 +73,23 @@ def test_log_odds_agree_with_the_largest_probability(logits: list[float]) -> Non
     assert log_odds(array)[0] == pytest.approx(np.log(best / (1 - best)), abs=1e-4)
 
 
-def test_a_score_is_the_weighted_odds_less_the_weighted_distance() -> None:
+def test_a_score_is_the_bounded_weighted_odds_less_the_weighted_distance() -> None:
     familiarity, x, logits = _familiarity(), _random(30, DIM), _random(30, 3)
-    expected = 0.5 * log_odds(logits) - 0.25 * familiarity.distance(x)
+    odds = log_odds(logits)
+    assert 0 < (odds > 1).sum() < 30
+    expected = 0.5 * np.minimum(odds, 1) - 0.25 * familiarity.distance(x)
     score = familiarity.score(x, logits)
     assert score.dtype == np.float32
     np.testing.assert_allclose(score, expected, rtol=1e-6)
     np.testing.assert_array_equal(familiarity.unknown(x, logits), expected < -17)
     assert 0 < familiarity.unknown(x, logits).sum() < 30
+
+
+def test_no_certainty_of_the_head_makes_up_for_a_distance() -> None:
+    familiarity, x = _familiarity(), _random(1, DIM) * np.float32(10)
+    sure, surest = (np.array([[odds, 0, 0]], np.float32) for odds in (3, 1e6))
+    np.testing.assert_array_equal(familiarity.score(x, sure), familiarity.score(x, surest))
+    assert familiarity.unknown(x, surest).all()
 
 
 def test_little_that_is_left_of_much_is_not_drowned_by_the_rounding() -> None:

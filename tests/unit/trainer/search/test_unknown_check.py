@@ -62,7 +62,7 @@ def _plan(examples: Examples) -> SplitPlan:
 
 def _familiarity(examples: Examples) -> Familiarity:
     found = fit_familiarity(examples.x)
-    return found.calibrated(odds_weight=0.3, distance_weight=10.0, below=0.0)
+    return found.weighted(odds_weight=0.3, distance_weight=10.0, most_odds=20.0)
 
 
 @given(SCORES, SCORES)
