@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
+import numpy as np
+
 from graft.common.v1 import content_pb2, timing_pb2
 from graft.errors import GraftError
 from graft.names import parse_servable
@@ -18,7 +20,7 @@ from services.common.heads.head import Head
 from services.predictor import answers
 from services.predictor.embedding import Deadline, Embedded, Embedder
 from services.predictor.head_cache import HeadCache
-from services.predictor.served import Name, Revision, Servable
+from services.predictor.served import Name, Revision, Route, Servable
 from services.predictor.source import Source
 from services.predictor.stages import Stages
 
@@ -107,8 +109,7 @@ class Router:
         wanted: dict[str, list[str]] = {}
         for route in (servable.route for servable in servables):
             endpoints = wanted.setdefault(route.backbone, [])
-            if route.endpoint not in endpoints:
-                endpoints.append(route.endpoint)
+            endpoints += [name for name in route.endpoints if name not in endpoints]
         calls = [
             self._embedder.embed(items, backbone=backbone, endpoints=names, deadline=deadline)
             for backbone, names in wanted.items()
@@ -129,12 +130,18 @@ class Router:
     ) -> dict[Revision, list[pb.Prediction]]:
         """Apply each head to its vectors: on the event loop when tiny, in a thread otherwise."""
         jobs = [
-            (one.revision, head, vectors[one.route.backbone, one.route.endpoint])
+            (one.revision, head, _joined(one.route, vectors))
             for one, head in zip(servables, heads, strict=True)
         ]
         if sum(answers.cost(head, len(x)) for _, head, x in jobs) <= answers.INLINE_COST:
             return _predict_all(jobs)
         return await self._threads.run(_predict_all, jobs)
+
+
+def _joined(route: Route, vectors: dict[tuple[str, str], Floats]) -> Floats:
+    """The vectors `[items, dim]` of a route's endpoints, one behind the other."""
+    parts = [vectors[route.backbone, name] for name in route.endpoints]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
 def _predict_all(

@@ -32,11 +32,12 @@ def revision_of(name: VersionName, etag: str) -> Revision:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The vectors that a head takes: `backbone` is `backbones/{name}@{digest}`."""
+    """The vectors that a head takes, those of the endpoints joined: `backbone` is
+    `backbones/{name}@{digest}`."""
 
     backbone: str
     digest: str
-    endpoint: str
+    endpoints: tuple[str, ...]
     dim: int
 
 
@@ -86,8 +87,15 @@ def _route(name: VersionName, features: model_pb2.Features) -> Route:
             f"{key} names no backbone; train the model again. Received: {error}",
             metadata={"key": key},
         ) from error
-    endpoint = features.endpoint or "default"
-    return Route(str(backbone), features.backbone_digest, endpoint, features.dim)
+    if not features.endpoints or len(features.endpoints) != len(features.dims):
+        key = layout.manifest(name)
+        raise DataLoss(
+            f"{key} names no endpoints with their lengths; train the model again."
+            f" Received: {list(features.endpoints)} and {list(features.dims)}",
+            metadata={"key": key},
+        )
+    endpoints, dim = tuple(features.endpoints), sum(features.dims)
+    return Route(str(backbone), features.backbone_digest, endpoints, dim)
 
 
 def read_head(store: Store, servable: Servable) -> Head:

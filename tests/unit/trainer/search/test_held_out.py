@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from services.common.heads.base import Floats, Head
+from services.common.heads.base import Floats
+from services.common.heads.head import Head
 from services.trainer.data.split import stratified_folds
 from services.trainer.fitters.base import FitError, Indices
 from services.trainer.fitters.class_mean import fit_class_mean
