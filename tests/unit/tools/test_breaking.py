@@ -53,9 +53,8 @@ def test_what_stayed_the_same_breaks_nobody(repository: Path) -> None:
 def test_what_main_has_got_since_is_not_missed(repository: Path) -> None:
     parted = head(repository)
     git(repository, "branch", "work")
-    (repository / "protos" / "toy" / "v1" / "new.proto").write_text(
-        (PROTO % 1).replace("Thing", "Other")
-    )
+    thing = repository / "protos" / "toy" / "v1" / "thing.proto"
+    thing.write_text(thing.read_text().replace("}", "  // Its name.\n  string name = 2;\n}"))
     git(repository, "add", ".")
     git(repository, "commit", "--message=second")
     git(repository, "switch", "work")
