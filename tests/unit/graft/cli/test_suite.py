@@ -39,6 +39,17 @@ def test_up_without_the_suites_packages_says_what_to_install(
     assert "pip install 'graft-suite[suite]'" in done.err
 
 
+@pytest.mark.parametrize("how", [["--detach"], []])
+def test_up_into_a_folder_that_cannot_be_written_names_it(
+    run: Run, tmp_path: Path, how: list[str]
+) -> None:
+    (tmp_path / "file").touch()
+    done = run("up", *how, "--data", tmp_path / "file" / "data")
+    assert (done.code, done.out) == (1, "")
+    assert f"cannot write {tmp_path}/file/data/logs" in done.err
+    assert "choose another folder with --data" in done.err
+
+
 def test_up_with_another_store_than_that_of_the_running_suite_is_refused(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
