@@ -28,7 +28,7 @@ class EmbedderServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
         """All or nothing."""
         items = wire.images_of(request.items, most=self._max_items)
         dtype = wire.dtype_of(request.dtype)
-        loaded = await self._backbones.get(request.backbone)
+        loaded = await self._backbones.get(wire.backbone_of(request.backbone, "backbone"))
         answer = await loaded.pipeline.embed(
             items, wire.endpoints_of(request.endpoints), deadline=wire.deadline_of(context)
         )
@@ -51,7 +51,7 @@ class EmbedderServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
         self, request: embedder_service_pb2.GetBackboneRequest, context: Any
     ) -> embedder_service_pb2.GetBackboneResponse:
         """One entry of the catalogue."""
-        backbone = await self._backbones.find(request.name)
+        backbone = await self._backbones.find(wire.backbone_of(request.name, "name"))
         return embedder_service_pb2.GetBackboneResponse(
             backbone=backbone, engine=self._backbones.engine_of(backbone.digest)
         )
@@ -76,7 +76,7 @@ class EmbedderServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
         self, request: embedder_service_pb2.LoadBackboneRequest, context: Any
     ) -> embedder_service_pb2.LoadBackboneResponse:
         """Reads the catalogue anew."""
-        loaded = await self._backbones.refresh(request.name)
+        loaded = await self._backbones.refresh(wire.backbone_of(request.name, "name"))
         return embedder_service_pb2.LoadBackboneResponse(
             backbone=loaded.backbone, engine=loaded.pipeline.engine.name
         )

@@ -106,7 +106,7 @@ async def _read(
     terms: _Terms | None = None
     async for request in requests:
         if terms is None:
-            loaded = await backbones.get(request.backbone)
+            loaded = await backbones.get(wire.backbone_of(request.backbone, "backbone"))
             endpoints, dtype = wire.endpoints_of(request.endpoints), wire.dtype_of(request.dtype)
             terms = _Terms(loaded, endpoints, dtype, deadline)
         await window.room()
