@@ -8,11 +8,12 @@ from typing import Final
 from graft.errors import GraftError
 from graft.trainer.v1 import dataset_service_pb2 as pb
 from services.common import image
-from services.trainer.data.rows import ACCEPTED, REJECTED, Row
+from services.trainer.data.rows import ACCEPTED, REJECTED, SEVERAL, Row
 
 MAX_LABEL_BYTES: Final = 200
 MAX_PATH_BYTES: Final = 1024
 _MAX_DETAIL: Final = 500
+_JPEG: Final = b"\xff\xd8"
 _SMALL: Final = (1, 1)  # decode a JPEG as small as can be: every byte of it is read all the same
 
 
@@ -23,7 +24,8 @@ def judge(example: pb.Example, limits: image.ImageLimits = image.DEFAULT_LIMITS)
     key = hashlib.sha256(content).digest()
     if why := _fault(example) or _image_fault(content, limits):
         return Row(key, path, _cut(example.label, MAX_LABEL_BYTES), REJECTED, why[:_MAX_DETAIL])
-    return Row(key, path, example.label, ACCEPTED, str(len(content)), content)
+    several = f" {SEVERAL}" if _has_several(content, limits) else ""
+    return Row(key, path, example.label, ACCEPTED, f"{len(content)}{several}", content)
 
 
 def refuse(row: Row, why: str) -> Row:
@@ -54,6 +56,17 @@ def _image_fault(content: bytes, limits: image.ImageLimits) -> str:
     except GraftError as error:
         return error.message
     return ""
+
+
+def _has_several(content: bytes, limits: image.ImageLimits) -> bool:
+    """Whether a good image is an animation or has pages. What a JPEG carries beside its picture
+    (a preview, a depth map) is no page."""
+    if content.startswith(_JPEG):
+        return False
+    try:
+        return image.inspect(content, limits=limits).frames > 1
+    except GraftError:  # its first picture was read; what follows is damaged
+        return True
 
 
 def _cut(text: str, limit: int) -> str:
