@@ -15,7 +15,6 @@ from graft.cli.output import (
     JsonFlag,
     accuracy_words,
     counted,
-    naming,
     note,
     print_json,
     progress,
@@ -148,7 +147,8 @@ def _tell_data(examples: ExampleSet, dataset: Dataset) -> None:
         if count:
             warn(f"{counted(count, 'file')} {what}")
     for issue in dataset.issues[:_ISSUES_SHOWN]:
-        note(f"  {naming(issue.path, issue.message)}")
+        named = issue.message.startswith(issue.path)
+        note(f"  {issue.message}" if named else f"  {issue.path}: {issue.message}")
     if len(dataset.issues) > _ISSUES_SHOWN:
         note(f"  ... `graft datasets show {dataset.name.rpartition('/')[2]}` tells the rest")
 

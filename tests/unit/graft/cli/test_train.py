@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from graft.cli import train
+from graft.client.datasets import Dataset, ImportIssue
+from graft.examples import ExampleSet
 from tests.support.command import Run
 from tests.support.fake_suite import FakeSuite
 
@@ -36,6 +39,20 @@ def test_train_in_words(up: Run, images: Path) -> None:
     assert "  red/phone.heic: .heic files are not read" in done.err
     assert "skipped 1 .txt file: no images" in done.err
     assert "'blue'" in done.err
+
+
+def test_every_issue_names_its_file_first_and_once(capsys: pytest.CaptureFixture[str]) -> None:
+    issues = (
+        ImportIssue("a.png", "cat", "a.png is larger than the limit"),
+        ImportIssue("b.png", "cat", "the same bytes as 'b.png' under two labels"),
+    )
+    told = Dataset("projects/p/datasets/d", 1, {"cat": 1}, 1, 2, 0, 0, issues, (), 1, None)
+    train._tell_data(ExampleSet(()), told)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-2:] == [
+        "  a.png is larger than the limit",
+        "  b.png: the same bytes as 'b.png' under two labels",
+    ]
 
 
 def test_train_without_waiting_prints_the_job(up: Run, images: Path) -> None:
