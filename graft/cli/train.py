@@ -113,9 +113,13 @@ def follow(client: Client, job: Job) -> Job:
     last = job
     with progress() as shown:
         bars: dict[str, TaskID] = {}
-        for event in client.watch(job.name):
-            last = event.job
-            _show(shown, bars, last)
+        try:
+            for event in client.watch(job.name):
+                last = event.job
+                _show(shown, bars, last)
+        except KeyboardInterrupt:
+            note(f"{job.id} goes on: `graft jobs watch` or `graft jobs cancel` {job.id}")
+            raise
     return succeeded(last)
 
 

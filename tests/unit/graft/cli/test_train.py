@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -53,6 +56,24 @@ def test_every_issue_names_its_file_first_and_once(capsys: pytest.CaptureFixture
         "  a.png is larger than the limit",
         "  b.png: the same bytes as 'b.png' under two labels",
     ]
+
+
+def test_an_interrupted_wait_says_that_the_job_goes_on(
+    up: Run, suite: FakeSuite, images: Path
+) -> None:
+    suite.world.hold_jobs = True
+
+    def interrupt() -> None:
+        while not suite.world.watches:
+            time.sleep(0.01)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    done = up("train", images, "--model", "hues")
+    assert done.code == 130
+    (name,) = suite.world.jobs
+    job = name.rpartition("/")[2]
+    assert f"{job} goes on: `graft jobs watch` or `graft jobs cancel` {job}" in done.err
 
 
 def test_train_without_waiting_prints_the_job(up: Run, images: Path) -> None:
