@@ -12,6 +12,7 @@ COPY pyproject.toml constraints.txt README.md ./
 COPY graft graft
 COPY services/__init__.py services/py.typed services/
 COPY services/common services/common
+COPY services/networks services/networks
 COPY services/embedder services/embedder
 # The environment has no pip of its own: nothing can be installed into a running container.
 RUN python -m venv --without-pip /opt/graft

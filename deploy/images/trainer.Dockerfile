@@ -1,4 +1,4 @@
-# The image of the trainer: Lance and scikit-learn, no TensorFlow.
+# The image of the trainer: Lance, scikit-learn and TensorFlow, which tunes the tails of backbones.
 # Build from the root of the repository: docker build -f deploy/images/trainer.Dockerfile -t graft-trainer:local .
 #
 # The tag pins Python and Debian's release and still receives Debian's security fixes; give a digest
@@ -12,6 +12,7 @@ COPY pyproject.toml constraints.txt README.md ./
 COPY graft graft
 COPY services/__init__.py services/py.typed services/
 COPY services/common services/common
+COPY services/networks services/networks
 COPY services/trainer services/trainer
 # The environment has no pip of its own: nothing can be installed into a running container.
 RUN python -m venv --without-pip /opt/graft

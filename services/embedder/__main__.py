@@ -11,12 +11,12 @@ from graft.channel import MAX_MESSAGE_BYTES
 from graft.common.v1 import info_service_pb2
 from graft.embedder.v1 import backbone_pb2, embedder_service_pb2_grpc
 from services.common import cpu, server
+from services.common.backbones.catalogue import Cache
 from services.common.image import DEFAULT_LIMITS
 from services.common.settings import Settings, from_process
 from services.common.store.base import Store
 from services.embedder import wire
 from services.embedder.backbones import bundled
-from services.embedder.backbones.catalogue import Cache
 from services.embedder.engines.base import Engine, EngineOptions
 from services.embedder.loaded import Backbones
 from services.embedder.pipeline import Workshop
@@ -43,12 +43,19 @@ def _prepare(store: Store, options: EngineOptions) -> None:
     bundled.ensure(store)
 
 
-def _load(cache: Cache, options: EngineOptions, backbone: backbone_pb2.Backbone) -> Engine:
+def _load(
+    cache: Cache, options: EngineOptions, backbone: backbone_pb2.Backbone, maps: bool
+) -> Engine:
     from services.embedder.engines.choose import load_engine
 
     height, width = backbone.input_size
     return load_engine(
-        cache.fetch(backbone), height=height, width=width, options=options, name=backbone.name
+        cache.fetch(backbone),
+        height=height,
+        width=width,
+        options=options,
+        name=backbone.name,
+        maps=maps,
     )
 
 

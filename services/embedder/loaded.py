@@ -10,9 +10,10 @@ from graft.embedder.v1 import backbone_pb2
 from graft.errors import Unavailable
 from graft.names import BackboneName
 from services.common import metrics
+from services.common.backbones import catalogue
 from services.common.blocking import Bridge
 from services.common.store.base import Store
-from services.embedder.backbones import catalogue
+from services.embedder import maps as feature_maps
 from services.embedder.batching.batcher import Batcher
 from services.embedder.engines.base import Engine
 from services.embedder.pipeline import Pipeline, Workshop
@@ -24,7 +25,11 @@ MAX_LOADED = 8
 MAX_NAMES = 256
 """Spellings of names that are remembered."""
 
-Load = Callable[[backbone_pb2.Backbone], Engine]
+Load = Callable[[backbone_pb2.Backbone, bool], Engine]
+"""Loads the engine of vectors, or with True the engine of maps."""
+
+_Key = tuple[str, bool]
+"""The digest, and whether it is the engine of maps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,9 @@ class Loaded:
 
 class Backbones:
     """Owns the loaded backbones, one load at a time for each digest.
+
+    A backbone that is asked for maps is loaded once more for them, beside the one that answers
+    vectors: who asks for none neither waits nor pays for it. Each counts as one.
 
     A bare name means what it meant when it was first asked for, until `refresh`. Should the batcher
     of one of them die, `on_death` is called. Lives in one event loop.
@@ -59,24 +67,23 @@ class Backbones:
         self._reading = Bridge("catalogue", 2)
         self._loading = Bridge("load", 1)
         self._names: dict[str, backbone_pb2.Backbone] = {}
-        self._tasks: dict[str, asyncio.Task[Loaded]] = {}  # least recently used first
+        self._tasks: dict[_Key, asyncio.Task[Loaded]] = {}  # least recently used first
 
-    async def get(self, name: str) -> Loaded:
-        """The backbone of a name as in requests, loaded if need be.
+    async def get(self, name: str, *, maps: bool = False) -> Loaded:
+        """The backbone of a name as in requests, loaded if need be; with `maps` it answers maps.
 
         Raises NotFound, DataLoss, FailedPrecondition (it is unusable), Unavailable (no store).
         """
+        return await self._ready(await self.known(name), maps)
+
+    async def known(self, name: str) -> backbone_pb2.Backbone:
+        """What the catalogue said of a name when it was first asked for, or refreshed."""
         backbone = self._names.get(name)
-        return await (self.refresh(name) if backbone is None else self._ready(backbone))
+        return await self._learn(name) if backbone is None else backbone
 
     async def refresh(self, name: str) -> Loaded:
         """As `get`, after reading the catalogue anew."""
-        backbone = await self.find(name)
-        self._names.pop(name, None)
-        while len(self._names) >= MAX_NAMES:
-            del self._names[next(iter(self._names))]
-        self._names[name] = backbone
-        return await self._ready(backbone)
+        return await self._ready(await self._learn(name), maps=False)
 
     async def find(self, name: str) -> backbone_pb2.Backbone:
         """What the catalogue says of a name now."""
@@ -88,7 +95,7 @@ class Backbones:
 
     def engine_of(self, digest: str) -> str:
         """The engine that runs a backbone, empty when it is not loaded."""
-        task = self._tasks.get(digest)
+        task = self._tasks.get((digest, False))
         return task.result().pipeline.engine.name if task is not None and _succeeded(task) else ""
 
     async def close(self, grace_s: float) -> None:
@@ -102,34 +109,38 @@ class Backbones:
         self._reading.close()
         self._loading.close()
 
-    async def _ready(self, backbone: backbone_pb2.Backbone) -> Loaded:
-        digest = backbone.digest
-        task = self._tasks.pop(digest, None)
+    async def _learn(self, name: str) -> backbone_pb2.Backbone:
+        backbone = await self.find(name)
+        self._names.pop(name, None)
+        while len(self._names) >= MAX_NAMES:
+            del self._names[next(iter(self._names))]
+        self._names[name] = backbone
+        return backbone
+
+    async def _ready(self, backbone: backbone_pb2.Backbone, maps: bool) -> Loaded:
+        key = (backbone.digest, maps)
+        task = self._tasks.pop(key, None)
         if task is None:
             await self._make_room()
-            task = self._tasks.pop(digest, None) or self._begin(backbone)
-        self._tasks[digest] = task
+            task = self._tasks.pop(key, None) or self._begin(backbone, maps)
+        self._tasks[key] = task
         # Shielded: a caller that leaves does not take the load away from the others.
         return task.result() if task.done() else await asyncio.shield(task)
 
-    def _begin(self, backbone: backbone_pb2.Backbone) -> asyncio.Task[Loaded]:
-        task = asyncio.ensure_future(self._load(backbone))
-        task.add_done_callback(lambda done: self._forget_failed(backbone.digest, done))
+    def _begin(self, backbone: backbone_pb2.Backbone, maps: bool) -> asyncio.Task[Loaded]:
+        task = asyncio.ensure_future(self._load(backbone, maps))
+        task.add_done_callback(lambda done: self._forget_failed((backbone.digest, maps), done))
         return task
 
-    def _forget_failed(self, digest: str, task: asyncio.Task[Loaded]) -> None:
+    def _forget_failed(self, key: _Key, task: asyncio.Task[Loaded]) -> None:
         failed = task.cancelled() or task.exception() is not None
-        if failed and self._tasks.get(digest) is task:
-            del self._tasks[digest]
+        if failed and self._tasks.get(key) is task:
+            del self._tasks[key]
 
-    async def _load(self, backbone: backbone_pb2.Backbone) -> Loaded:
-        engine = await self._loading.run(self._load_engine, backbone)
-        batcher = Batcher(
-            engine,
-            self._workshop.device,
-            limit_items=self._queue_items,
-            on_death=self._on_death,
-        )
+    async def _load(self, backbone: backbone_pb2.Backbone, maps: bool) -> Loaded:
+        engine = await self._loading.run(self._load_engine, backbone, maps)
+        room = min(self._queue_items, feature_maps.room(backbone)) if maps else self._queue_items
+        batcher = Batcher(engine, self._workshop.device, limit_items=room, on_death=self._on_death)
         batcher.start()
         metrics.BACKBONES_LOADED.labels(engine.name).inc()
         preprocess = parse(backbone.preprocessing)
@@ -139,13 +150,13 @@ class Backbones:
         """Lets the least recently used idle backbone go when there are as many as may be."""
         if len(self._tasks) < MAX_LOADED:
             return
-        loaded = [digest for digest, task in self._tasks.items() if _succeeded(task)]
-        idle = (d for d in loaded if self._tasks[d].result().pipeline.inside == 0)
-        digest = next(idle, None)
-        if digest is None:
+        loaded = [key for key, task in self._tasks.items() if _succeeded(task)]
+        idle = (key for key in loaded if self._tasks[key].result().pipeline.inside == 0)
+        key = next(idle, None)
+        if key is None:
             text = f"this embedder holds {MAX_LOADED} backbones, all busy; retry later"
             raise Unavailable(text, reason="OVERLOADED", retry_after_s=1.0)
-        pipeline = self._tasks.pop(digest).result().pipeline
+        pipeline = self._tasks.pop(key).result().pipeline
         metrics.BACKBONES_LOADED.labels(pipeline.engine.name).dec()
         await pipeline.close(0.0)
 

@@ -20,6 +20,7 @@ from services.embedder.batching.batcher import Batcher, Embedded
 from services.embedder.device import Device
 from services.embedder.engines.base import DEFAULT, Engine, Vectors
 from services.embedder.preprocess import Preprocess
+from services.embedder.views import AS_IT_IS, View
 
 SLOTS = 96
 """Images that are decoded, or being decoded, and not yet answered: bounds their memory."""
@@ -43,10 +44,20 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """endpoint -> float32 [items, dim], in the order of the request."""
+    """endpoint -> float32 [items, dim], or [items, h, w, channels] of an engine of maps, in the
+    order of the request."""
 
     vectors: Vectors
     timings: Timings
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What a request says of all its items."""
+
+    endpoints: Sequence[str]
+    view: View
+    deadline: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +97,7 @@ class Pipeline:
         items: Sequence[bytes],
         endpoints: Sequence[str] = (DEFAULT,),
         *,
+        view: View = AS_IT_IS,
         deadline: float | None = None,
     ) -> Answer:
         """Embeds all items (image files) or raises the error of the first bad one, naming it.
@@ -94,11 +106,12 @@ class Pipeline:
         """
         started = time.monotonic()
         self._check_endpoints(endpoints)
+        wish = _Wish(endpoints, view, deadline)
         with self._batcher.admit(len(items)):
             if len(items) == 1:
-                done = [await self._named(0, items[0], endpoints, deadline)]
+                done = [await self._named(0, items[0], wish)]
             else:
-                done = await self._embed_all(items, endpoints, deadline)
+                done = await self._embed_all(items, wish)
         return _answer(done, endpoints, started)
 
     async def embed_patiently(
@@ -106,14 +119,16 @@ class Pipeline:
         item: bytes,
         endpoints: Sequence[str] = (DEFAULT,),
         *,
+        view: View = AS_IT_IS,
         deadline: float | None = None,
     ) -> Answer:
         """Embeds one item, waiting for room when there is none; for bulk work."""
         started = time.monotonic()
         self._check_endpoints(endpoints)
+        wish = _Wish(endpoints, view, deadline)
         await self._batcher.room(1)
         with self._batcher.admit(1):
-            done = [await self._one(item, endpoints, deadline)]
+            done = [await self._one(item, wish)]
         return _answer(done, endpoints, started)
 
     async def close(self, grace_s: float) -> None:
@@ -125,15 +140,13 @@ class Pipeline:
         """Items admitted and not answered."""
         return self._batcher.inside
 
-    async def _embed_all(
-        self, items: Sequence[bytes], endpoints: Sequence[str], deadline: float | None
-    ) -> list[_Done]:
+    async def _embed_all(self, items: Sequence[bytes], wish: _Wish) -> list[_Done]:
         """Awaits the items in order, so that of several bad ones the first is named."""
         window = asyncio.Semaphore(WINDOW)
 
         async def one(index: int) -> _Done:
             async with window:
-                return await self._named(index, items[index], endpoints, deadline)
+                return await self._named(index, items[index], wish)
 
         tasks = [asyncio.ensure_future(one(index)) for index in range(len(items))]
         try:
@@ -143,28 +156,27 @@ class Pipeline:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _named(
-        self, index: int, data: bytes, endpoints: Sequence[str], deadline: float | None
-    ) -> _Done:
+    async def _named(self, index: int, data: bytes, wish: _Wish) -> _Done:
         try:
-            return await self._one(data, endpoints, deadline)
+            return await self._one(data, wish)
         except (InvalidArgument, ResourceExhausted) as error:
             raise at_item(error, index) from error
 
-    async def _one(self, data: bytes, endpoints: Sequence[str], deadline: float | None) -> _Done:
+    async def _one(self, data: bytes, wish: _Wish) -> _Done:
         async with self._workshop.slots:
-            if deadline is not None and time.monotonic() >= deadline:
+            if wish.deadline is not None and time.monotonic() >= wish.deadline:
                 text = "the deadline passed before the item was decoded; allow more time"
                 raise DeadlineExceeded(text)
-            item, decode_s = await self._workshop.decoders.run(self._prepare, data)
-            return _Done(await self._batcher.embed(item, endpoints, deadline), decode_s)
+            item, decode_s = await self._workshop.decoders.run(self._prepare, data, wish.view)
+            embedded = await self._batcher.embed(item, wish.endpoints, wish.deadline)
+            return _Done(embedded, decode_s)
 
-    def _prepare(self, data: bytes) -> tuple[NDArray[np.float32], float]:
+    def _prepare(self, data: bytes, view: View) -> tuple[NDArray[np.float32], float]:
         """In a thread: float32 [height, width, 3] and the seconds it took."""
         started = time.monotonic()
         hint = self._preprocess.size_hint
         picture = decode_picture(data, limits=self._workshop.limits, size_hint=hint)
-        return self._preprocess(picture), time.monotonic() - started
+        return self._preprocess(view(picture)), time.monotonic() - started
 
     def _check_endpoints(self, endpoints: Sequence[str]) -> None:
         known = self.engine.dims

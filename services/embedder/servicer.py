@@ -9,7 +9,7 @@ from graft.embedder.v1 import backbone_pb2, embedder_service_pb2, embedder_servi
 from graft.errors import NotFound
 from services.common import metrics
 from services.common.paging import take_page
-from services.embedder import wire
+from services.embedder import maps, views, wire
 from services.embedder.loaded import Backbones
 from services.embedder.pipeline import Timings
 from services.embedder.stream import embed_stream
@@ -27,10 +27,15 @@ class EmbedderServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
     ) -> embedder_service_pb2.EmbedResponse:
         """All or nothing."""
         items = wire.images_of(request.items, most=self._max_items)
-        dtype = wire.dtype_of(request.dtype)
-        loaded = await self._backbones.get(wire.backbone_of(request.backbone, "backbone"))
+        dtype, view = wire.dtype_of(request.dtype), views.find(request.view)
+        endpoints = wire.endpoints_of(request.endpoints)
+        name = wire.backbone_of(request.backbone, "backbone")
+        if request.maps:
+            backbone = await self._backbones.known(name)
+            maps.check(backbone, endpoints, dtype, items=len(items))
+        loaded = await self._backbones.get(name, maps=request.maps)
         answer = await loaded.pipeline.embed(
-            items, wire.endpoints_of(request.endpoints), deadline=wire.deadline_of(context)
+            items, endpoints, view=view, deadline=wire.deadline_of(context)
         )
         _observe(answer.timings)
         return embedder_service_pb2.EmbedResponse(

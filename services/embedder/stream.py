@@ -12,7 +12,7 @@ import numpy as np
 from graft.content import Problem
 from graft.embedder.v1 import embedder_service_pb2
 from graft.errors import Internal, InvalidArgument, ResourceExhausted
-from services.embedder import wire
+from services.embedder import maps, views, wire
 from services.embedder.loaded import Backbones, Loaded
 
 WINDOW = 64
@@ -31,6 +31,7 @@ class _Terms:
     loaded: Loaded
     endpoints: tuple[str, ...]
     dtype: type[np.floating[Any]]
+    view: views.View
     deadline: float | None
 
     async def answer(self, request: Request) -> Response:
@@ -39,7 +40,7 @@ class _Terms:
         try:
             image = wire.image_of(request.item, "item")
             answer = await self.loaded.pipeline.embed_patiently(
-                image, self.endpoints, deadline=self.deadline
+                image, self.endpoints, view=self.view, deadline=self.deadline
             )
         except _OF_THE_ITEM as error:
             return Response(
@@ -100,14 +101,24 @@ class _Window:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
+async def _settled(backbones: Backbones, first: Request, deadline: float | None) -> _Terms:
+    endpoints, dtype = wire.endpoints_of(first.endpoints), wire.dtype_of(first.dtype)
+    view = views.find(first.view)
+    name = wire.backbone_of(first.backbone, "backbone")
+    if first.maps:
+        backbone = await backbones.known(name)
+        most = maps.MAX_STREAMED_BYTES
+        maps.check(backbone, endpoints, dtype, items=1, most_bytes=most)
+    loaded = await backbones.get(name, maps=first.maps)
+    return _Terms(loaded, endpoints, dtype, view, deadline)
+
+
 async def _read(
     backbones: Backbones, requests: AsyncIterator[Request], deadline: float | None, window: _Window
 ) -> None:
     terms: _Terms | None = None
     async for request in requests:
         if terms is None:
-            loaded = await backbones.get(wire.backbone_of(request.backbone, "backbone"))
-            endpoints, dtype = wire.endpoints_of(request.endpoints), wire.dtype_of(request.dtype)
-            terms = _Terms(loaded, endpoints, dtype, deadline)
+            terms = await _settled(backbones, request, deadline)
         await window.room()
         window.begin(terms.answer(request))

@@ -79,7 +79,7 @@ def dtype_of(asked: int) -> type[np.floating[Any]]:
 def outputs_of(
     vectors: Vectors, dtype: type[np.floating[Any]]
 ) -> list[embedder_service_pb2.EndpointVectors]:
-    """The vectors of each endpoint as one packed tensor."""
+    """The vectors, or the maps, of each endpoint as one packed tensor."""
     return [
         embedder_service_pb2.EndpointVectors(
             endpoint=name, vectors=to_tensor(rows.astype(dtype, copy=False))

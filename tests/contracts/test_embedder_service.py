@@ -28,6 +28,9 @@ BAD = content_pb2.Content(image=b"no image")
 TEXT = content_pb2.Content(text="a text")
 TOO_MANY = [content_pb2.Content(image=b"")] * 257
 CALL_S = 30
+MAPS: dict[str, Any] = {"endpoints": ["stride16"], "maps": True}
+NO_MAP = ("INVALID_ARGUMENT", "INVALID_ARGUMENT", "endpoints[1]")
+VIEWS = ("flip", "centre", "top_left", "bottom_right_flip", "bright")
 
 
 @pytest.fixture(scope="module", params=["fake", "real"])
@@ -35,7 +38,7 @@ def channel(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[grpc.Channel]:
     if request.param == "fake":
-        with FakeEmbedder() as fake, open_blocking_channel(fake.address) as opened:
+        with FakeEmbedder(spatial=True) as fake, open_blocking_channel(fake.address) as opened:
             yield opened
     else:
         folder = tmp_path_factory.mktemp("embedder")
@@ -102,6 +105,9 @@ def test_a_backbone_may_be_named_with_its_digest(stub: Any) -> None:
         (TOO_MANY, {}, "RESOURCE_EXHAUSTED", "REQUEST_TOO_LARGE", "items"),
         ([GOOD[0], BAD], {}, "INVALID_ARGUMENT", "IMAGE_UNDECODABLE", "items[1].image"),
         (GOOD, {"endpoints": ["no"]}, "INVALID_ARGUMENT", "INVALID_ARGUMENT", "endpoints[0]"),
+        (GOOD, {"view": "sepia"}, "INVALID_ARGUMENT", "INVALID_ARGUMENT", "view"),
+        (GOOD, {"maps": True}, "INVALID_ARGUMENT", "INVALID_ARGUMENT", "endpoints[0]"),
+        (GOOD, {**MAPS, "endpoints": ["stride16", "default"]}, *NO_MAP),
         (GOOD, {"dtype": "DATA_TYPE_INT64"}, "INVALID_ARGUMENT", "INVALID_ARGUMENT", "dtype"),
         (GOOD, {"backbone": "backbones/no"}, "NOT_FOUND", "NOT_FOUND", ""),
         (GOOD, {"backbone": "rubbish"}, "INVALID_ARGUMENT", "NAME_INVALID", "backbone"),
@@ -128,6 +134,53 @@ def test_a_name_that_is_none_is_refused_by_its_field(
         getattr(stub, method)(request_of, timeout=CALL_S)
     error = from_rpc_error(caught.value, target="embedder")
     assert (error.reason, error.field) == ("NAME_INVALID", field)
+
+
+def test_a_map_has_the_shape_that_the_catalogue_tells_and_its_mean_is_the_vector(stub: Any) -> None:
+    (shape,) = [tuple(e.shape) for e in catalogued(stub).endpoints if e.name == "stride16"]
+    (output,) = embed(stub, GOOD, **MAPS).outputs
+    found = from_tensor(output.vectors)
+    assert (output.endpoint, found.shape) == ("stride16", (len(GOOD), *shape))
+    wanted = from_tensor(embed(stub, GOOD, endpoints=["stride16"]).outputs[0].vectors)
+    np.testing.assert_allclose(found.mean(axis=(1, 2)), wanted, rtol=1e-3, atol=1e-4)
+    half = embed(stub, GOOD, dtype="DATA_TYPE_FLOAT16", **MAPS).outputs[0].vectors
+    np.testing.assert_allclose(from_tensor(half), found, rtol=2e-3, atol=1e-3)
+
+
+def test_each_view_is_another_vector_and_the_same_one_each_time(stub: Any) -> None:
+    seen = [from_tensor(embed(stub, GOOD[:1]).outputs[0].vectors)]
+    for view in VIEWS:
+        found = from_tensor(embed(stub, GOOD[:1], view=view).outputs[0].vectors)
+        again = from_tensor(embed(stub, GOOD[:1], view=view).outputs[0].vectors)
+        np.testing.assert_allclose(found, again, rtol=1e-3, atol=1e-4)
+        assert not any(np.allclose(found, other, atol=1e-3) for other in seen), view
+        seen.append(found)
+
+
+def test_a_stream_takes_view_and_maps_from_its_first_message(stub: Any) -> None:
+    settled: dict[str, Any] = {"backbone": NAME, "view": "flip", **MAPS}
+    requests = [
+        pb.EmbedStreamRequest(id=0, item=GOOD[0], **settled),
+        pb.EmbedStreamRequest(id=1, item=GOOD[1], view="sepia"),
+    ]
+    answers = {each.id: each for each in stub.EmbedStream(iter(requests), timeout=CALL_S)}
+    wanted = from_tensor(embed(stub, GOOD[:2], view="flip", **MAPS).outputs[0].vectors)
+    for number, row in enumerate(wanted):
+        streamed = from_tensor(answers[number].outputs[0].vectors)
+        np.testing.assert_allclose(streamed, row, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"), [({"view": "sepia"}, "view"), ({"maps": True}, "endpoints[0]")]
+)
+def test_a_stream_that_asks_for_what_there_is_not_ends(
+    stub: Any, fields: dict[str, Any], field: str
+) -> None:
+    first = pb.EmbedStreamRequest(backbone=NAME, id=0, item=GOOD[0], **fields)
+    with pytest.raises(grpc.RpcError) as caught:
+        list(stub.EmbedStream(iter([first]), timeout=CALL_S))
+    error = from_rpc_error(caught.value, target="embedder")
+    assert (error.code, error.field) == ("INVALID_ARGUMENT", field)
 
 
 def test_a_text_is_no_image(stub: Any) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from services.embedder.engines.base import Engine
-from services.embedder.engines.module import load_module
 from services.embedder.engines.openvino import OpenvinoEngine
 from services.embedder.engines.tensorflow import TensorflowEngine
+from services.networks.module import Module, load_module
 from tests.support.engines import SIDE, FakeEngine, item
 from tests.support.savedmodel import save
 
@@ -21,10 +21,19 @@ TOLERANCE = 1e-4
 @pytest.fixture(scope="module")
 def engines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Engine]:
     module = load_module(save(tmp_path_factory.mktemp("engines") / "tiny"))
+    return _all(module, maps=False)
+
+
+@pytest.fixture(scope="module")
+def engines_of_maps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Engine]:
+    return _all(load_module(save(tmp_path_factory.mktemp("maps") / "tiny")), maps=True)
+
+
+def _all(module: Module, *, maps: bool) -> dict[str, Engine]:
     return {
-        "fake": FakeEngine(),
-        "tensorflow": TensorflowEngine(module, SIDE, SIDE, max_batch=8),
-        "openvino": OpenvinoEngine(module, SIDE, SIDE, max_batch=8, threads=1),
+        "fake": FakeEngine(maps=maps),
+        "tensorflow": TensorflowEngine(module, SIDE, SIDE, max_batch=8, maps=maps),
+        "openvino": OpenvinoEngine(module, SIDE, SIDE, max_batch=8, threads=1, maps=maps),
     }
 
 
@@ -95,6 +104,39 @@ def test_all_engines_agree(engines: dict[str, Engine]) -> None:
         found = engine.run(batch(8), ("default", "map"))
         for name in wanted:
             assert np.allclose(found[name], wanted[name], atol=TOLERANCE), engine.name
+
+
+@pytest.mark.parametrize("name", ["fake", "tensorflow", "openvino"])
+def test_the_mean_of_a_map_over_its_positions_is_the_vector(
+    name: str, engines: dict[str, Engine], engines_of_maps: dict[str, Engine]
+) -> None:
+    of_maps = engines_of_maps[name]
+    of_maps.warm()
+    assert dict(of_maps.dims) == {"map": 8}
+    assert of_maps.input_shape == (SIDE, SIDE, 3)
+    for rows in of_maps.sizes.sizes:
+        found = of_maps.run(batch(rows), ("map",))
+        assert list(found) == ["map"]
+        assert found["map"].shape == (rows, 8, 8, 8)
+        assert found["map"].dtype == np.float32
+        wanted = engines[name].run(batch(rows), ("map",))["map"]
+        assert np.allclose(found["map"].mean(axis=(1, 2)), wanted, atol=TOLERANCE)
+        assert found["map"].std(axis=(1, 2)).max() > 0.05
+
+
+def test_all_engines_of_maps_agree_place_by_place(engines_of_maps: dict[str, Engine]) -> None:
+    wanted = engines_of_maps["fake"].run(batch(8), ("map",))["map"]
+    for engine in engines_of_maps.values():
+        found = engine.run(batch(8), ("map",))["map"]
+        assert np.allclose(found, wanted, atol=TOLERANCE), engine.name
+
+
+def test_maps_are_not_overwritten_by_the_next_run(engines_of_maps: dict[str, Engine]) -> None:
+    for engine in engines_of_maps.values():
+        first = engine.run(batch(1), ("map",))["map"]
+        kept = first.copy()
+        engine.run(np.ones((1, SIDE, SIDE, 3), np.float32), ("map",))
+        assert np.array_equal(first, kept), engine.name
 
 
 def test_a_cut_device_runs_every_number_of_rows_it_may_be_given(engines: dict[str, Engine]) -> None:

@@ -23,8 +23,9 @@ from graft.errors import GraftError
 from graft.status import from_rpc_error
 from graft.tensors import from_tensor
 from services.common import server
-from services.common.image import decode
+from services.common.image import decode, decode_picture
 from services.common.store import open_store
+from services.embedder import maps, views
 from services.embedder import stream as stream_module
 from services.embedder.engines.base import Engine
 from services.embedder.loaded import Backbones
@@ -64,8 +65,8 @@ class Service:
             info=info_service_pb2.GetServerInfoResponse(service="embedder"),
         )
 
-    def _load(self, backbone: backbone_pb2.Backbone) -> Engine:
-        return self.engine
+    def _load(self, backbone: backbone_pb2.Backbone, maps: bool) -> Engine:
+        return FakeEngine(maps=True) if maps else self.engine
 
     async def start(self) -> None:
         await self.server.start()
@@ -316,3 +317,43 @@ async def test_stopping_finishes_what_is_in_flight(service: Service) -> None:
         found = from_tensor(answer.outputs[0].vectors)[0]
         assert np.allclose(found, expected(image(seed)), atol=1e-5)
     await stopping
+
+
+async def test_maps_come_as_they_are_and_their_mean_is_the_vector(tmp_path: Path) -> None:
+    made = Service(tmp_path)
+    enter(made.store, "map", spatial=True)
+    await made.start()
+    items = [image(seed) for seed in range(9)]
+    fields: dict[str, Any] = {"backbone": "backbones/map", "endpoints": ["map"]}
+    (output,) = (await made.embed(*items, maps=True, **fields)).outputs
+    found = from_tensor(output.vectors)
+    assert (output.endpoint, found.shape) == ("map", (9, 8, 8, 8))
+    wanted = np.stack([expected(content, "map") for content in items])
+    assert np.allclose(found.mean(axis=(1, 2)), wanted, atol=1e-5)
+    assert not made.engine.batches  # the engine of vectors was not even asked
+    await made.stop()
+
+
+async def test_maps_beyond_the_bound_are_refused_before_anything_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maps, "MEMORY_BYTES", 3 * 8 * 8 * 8 * 4)
+    made = Service(tmp_path)
+    enter(made.store, "map", spatial=True)
+    await made.start()
+    bad = content_pb2.Content(image=b"no image")
+    call = made.embed(*[bad] * 4, backbone="backbones/map", endpoints=["map"], maps=True)
+    error = await refusal(call)
+    assert (error.code, error.reason) == ("RESOURCE_EXHAUSTED", "REQUEST_TOO_LARGE")
+    assert error.metadata["limit"] == "3"
+    await made.stop()
+
+
+@pytest.mark.parametrize("view", ["centre", "bottom_right_flip", "bright"])
+async def test_a_view_is_taken_before_the_resize(service: Service, view: str) -> None:
+    content = image(3)
+    seen = views.find(view)(decode_picture(content.image))
+    wanted = FakeEngine().run(PREPROCESS(seen)[None], ("default",))["default"][0]
+    found = from_tensor((await service.embed(content, view=view)).outputs[0].vectors)[0]
+    assert np.allclose(found, wanted, atol=1e-5)
+    assert not np.allclose(found, expected(content), atol=1e-5)

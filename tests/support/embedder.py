@@ -28,29 +28,43 @@ from graft.tensors import to_tensor
 from services.common import image, telemetry
 from services.common.paging import take_page
 from services.common.server import Servable, Server
+from services.embedder import views
 
 NAME = "prototype_96"
 DIM = 256
 MAX_ITEMS = 256
+SPATIAL = "stride16"
+MAP_SHAPE = (4, 4, 3)
 _DTYPES: dict[int, type[np.floating[Any]]] = {
     tensor_pb2.DATA_TYPE_UNSPECIFIED: np.float32,
     tensor_pb2.DATA_TYPE_FLOAT32: np.float32,
     tensor_pb2.DATA_TYPE_FLOAT16: np.float16,
 }
+_Asked = pb.EmbedRequest | pb.EmbedStreamRequest
 
 
-def vector_of(data: bytes, dim: int = DIM) -> NDArray[np.float32]:
+def vector_of(data: bytes, dim: int = DIM, view: str = "") -> NDArray[np.float32]:
     """float32 [dim]: the mean colour, which tells classes apart, and noise from the digest."""
-    pixels = image.decode(data, size_hint=(8, 8))
-    seed = np.frombuffer(hashlib.sha256(data).digest(), np.uint32)
+    pixels = np.asarray(views.find(view)(image.decode_picture(data, size_hint=(8, 8))))
+    seed = np.frombuffer(hashlib.sha256(data + view.encode()).digest(), np.uint32)
     vector = np.random.default_rng(seed).normal(0, 0.02, dim).astype(np.float32)
     vector[:3] += pixels.reshape(-1, 3).mean(axis=0) / 255
     return vector
 
 
-def make_backbone(name: str = NAME, dim: int = DIM) -> backbone_pb2.Backbone:
-    """A catalogue entry; its digest is that of its name and size."""
-    return backbone_pb2.Backbone(
+def map_of(data: bytes, view: str = "") -> NDArray[np.float32]:
+    """float32 [4, 4, 3]: the colours of a grid of places."""
+    picture = views.find(view)(image.decode_picture(data, size_hint=(8, 8)))
+    return np.asarray(picture.resize(MAP_SHAPE[:2]), np.float32) / np.float32(255)
+
+
+def make_backbone(
+    name: str = NAME, dim: int = DIM, *, spatial: bool = False
+) -> backbone_pb2.Backbone:
+    """A catalogue entry; its digest is that of its name and size. With `spatial` it has a second
+    endpoint, `stride16`, which is a feature map.
+    """
+    backbone = backbone_pb2.Backbone(
         name=f"backbones/{name}",
         digest=hashlib.sha256(f"{name} {dim}".encode()).hexdigest(),
         modality=backbone_pb2.MODALITY_IMAGE,
@@ -59,6 +73,9 @@ def make_backbone(name: str = NAME, dim: int = DIM) -> backbone_pb2.Backbone:
         endpoints=[backbone_pb2.Endpoint(name="default", shape=[dim], dim=dim)],
         origin="tests",
     )
+    if spatial:
+        backbone.endpoints.add(name=SPATIAL, shape=MAP_SHAPE, dim=MAP_SHAPE[-1])
+    return backbone
 
 
 class FakeServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
@@ -80,7 +97,7 @@ class FakeServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
         images = _images(request.items)
         dtype = _dtype(request.dtype)
         backbone = self._find(request.backbone)
-        rows = self._rows(backbone, images, _endpoints(backbone, request.endpoints))
+        rows = self._rows(backbone, images, request)
         await asyncio.sleep(self.delay_s)
         self.called_for.add(telemetry.request_id())
         self.embedded += [hashlib.sha256(data).digest() for data in images]
@@ -128,10 +145,11 @@ class FakeServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
     ) -> pb.EmbedStreamResponse:
         backbone = self._find(first.backbone)
         answer = pb.EmbedStreamResponse(id=request.id, backbone_digest=backbone.digest)
-        endpoints = _endpoints(backbone, first.endpoints)
+        views.find(first.view)
+        _endpoints(backbone, first)
         dtype = _dtype(first.dtype)
         try:
-            rows = self._rows(backbone, [_image(request.item, "item")], endpoints)
+            rows = self._rows(backbone, [_image(request.item, "item")], first)
         except GraftError as error:
             answer.problem.CopyFrom(Problem.from_error(error).to_proto())
             return answer
@@ -140,19 +158,27 @@ class FakeServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
         return answer
 
     def _rows(
-        self, backbone: backbone_pb2.Backbone, images: list[bytes], endpoints: list[str]
+        self, backbone: backbone_pb2.Backbone, images: list[bytes], asked: _Asked
     ) -> dict[str, NDArray[np.float32]]:
+        views.find(asked.view)
         dims = {endpoint.name: endpoint.dim for endpoint in backbone.endpoints}
         return {
-            name: np.stack([self._vector(data, dims[name], i) for i, data in enumerate(images)])
-            for name in endpoints
+            name: np.stack(
+                [self._row(name, data, dims[name], i, asked) for i, data in enumerate(images)]
+            )
+            for name in _endpoints(backbone, asked)
         }
 
-    def _vector(self, data: bytes, dim: int, index: int) -> NDArray[np.float32]:
+    def _row(
+        self, name: str, data: bytes, dim: int, index: int, asked: _Asked
+    ) -> NDArray[np.float32]:
         try:
             if data in self.refused:
                 raise InvalidArgument("an image is damaged", reason="IMAGE_UNDECODABLE")
-            return vector_of(data, dim)
+            if name != SPATIAL:
+                return vector_of(data, dim, asked.view)
+            found = map_of(data, asked.view)
+            return found if asked.maps else np.asarray(found.mean(axis=(0, 1)))
         except (InvalidArgument, ResourceExhausted) as error:
             raise type(error)(
                 f"items[{index}]: {error.message}",
@@ -202,20 +228,23 @@ def _dtype(asked: int) -> type[np.floating[Any]]:
     return _DTYPES[asked]
 
 
-def _endpoints(backbone: backbone_pb2.Backbone, asked: Sequence[str]) -> list[str]:
-    known = {endpoint.name for endpoint in backbone.endpoints}
-    for index, name in enumerate(asked):
+def _endpoints(backbone: backbone_pb2.Backbone, asked: _Asked) -> list[str]:
+    wanted = list(dict.fromkeys(asked.endpoints)) or ["default"]
+    known = {each.name for each in backbone.endpoints if len(each.shape) == 3 or not asked.maps}
+    for index, name in enumerate(wanted):
         if name not in known:
-            text = f"the backbone has the endpoints {sorted(known)}; got {name!r}"
+            text = f"the backbone has these endpoints: {sorted(known)}; got {name!r}"
             raise InvalidArgument(text, field=f"endpoints[{index}]")
-    return list(dict.fromkeys(asked)) or ["default"]
+    return wanted
 
 
 class FakeEmbedder:
     """Owns a thread with an event loop and the server in it; a context manager."""
 
-    def __init__(self, *, dim: int = DIM, listen: str = "127.0.0.1:0") -> None:
-        self.backbone = make_backbone(dim=dim)
+    def __init__(
+        self, *, dim: int = DIM, listen: str = "127.0.0.1:0", spatial: bool = False
+    ) -> None:
+        self.backbone = make_backbone(dim=dim, spatial=spatial)
         self.servicer = FakeServicer([self.backbone])
         self._listen = listen
         self._loop = asyncio.new_event_loop()

@@ -30,9 +30,10 @@ class FakeEngine:
     """In NumPy. A test may hold its runs up with `gate`, and hear of each with `on_run`."""
 
     name = "fake"
-    dims = {"default": 6, "map": 8}  # noqa: RUF012 - as in Engine
 
-    def __init__(self, *, sizes: Sizes | None = None, side: int = SIDE) -> None:
+    def __init__(self, *, sizes: Sizes | None = None, side: int = SIDE, maps: bool = False) -> None:
+        self.dims = {"map": 8} if maps else {"default": 6, "map": 8}
+        self._maps = maps
         self.sizes = sizes or Sizes((1, 2, 4, 8), cut=False)
         self.input_shape = (side, side, 3)
         self.batches: list[int] = []
@@ -48,18 +49,21 @@ class FakeEngine:
             raise TimeoutError("the test never opened the gate")
         if (batch[:, 0, 0, 0] == np.float32(POISON)).any():
             raise Internal("poisoned")
-        found = _forward(batch)
+        found = _spatial(batch) if self._maps else _pooled(batch)
         return {name: found[name] for name in endpoints}
 
     def warm(self) -> None:
         """See Engine."""
 
 
-def _forward(images: Batch) -> Vectors:
+def _spatial(images: Batch) -> Vectors:
     count, height, width, _ = images.shape
     blocks = (images @ KERNEL).reshape(count, height // 4, 4, width // 4, 4, 8)
-    spatial = np.maximum(blocks.mean(axis=(2, 4)), 0.0)
-    pooled = spatial.mean(axis=(1, 2), dtype=np.float32)
+    return {"map": np.maximum(blocks.mean(axis=(2, 4)), 0.0)}
+
+
+def _pooled(images: Batch) -> Vectors:
+    pooled = _spatial(images)["map"].mean(axis=(1, 2), dtype=np.float32)
     return {"default": pooled @ MIXER, "map": pooled}
 
 

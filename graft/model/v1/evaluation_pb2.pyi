@@ -127,7 +127,7 @@ class DataSummary(_message.Message):
     def __init__(self, example_count: _Optional[int] = ..., rejected_count: _Optional[int] = ..., duplicate_count: _Optional[int] = ..., conflict_count: _Optional[int] = ..., issues: _Optional[_Iterable[_Union[ImportIssue, _Mapping]]] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Evaluation(_message.Message):
-    __slots__ = ("model_version", "method", "evaluated_count", "accuracy", "macro_f1", "log_loss", "expected_calibration_error", "per_class", "confusion", "mistakes", "candidates", "data", "interval_method", "unknown_threshold", "unknown_rate")
+    __slots__ = ("model_version", "method", "evaluated_count", "accuracy", "macro_f1", "log_loss", "expected_calibration_error", "per_class", "confusion", "mistakes", "candidates", "data", "interval_method", "unknown_threshold", "unknown_rate", "decisions", "baselines", "separation", "learning_curve", "suspects", "outliers", "near_duplicates", "shortcuts", "heat_maps", "reliability", "unknown_check")
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
     EVALUATED_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -143,6 +143,17 @@ class Evaluation(_message.Message):
     INTERVAL_METHOD_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_RATE_FIELD_NUMBER: _ClassVar[int]
+    DECISIONS_FIELD_NUMBER: _ClassVar[int]
+    BASELINES_FIELD_NUMBER: _ClassVar[int]
+    SEPARATION_FIELD_NUMBER: _ClassVar[int]
+    LEARNING_CURVE_FIELD_NUMBER: _ClassVar[int]
+    SUSPECTS_FIELD_NUMBER: _ClassVar[int]
+    OUTLIERS_FIELD_NUMBER: _ClassVar[int]
+    NEAR_DUPLICATES_FIELD_NUMBER: _ClassVar[int]
+    SHORTCUTS_FIELD_NUMBER: _ClassVar[int]
+    HEAT_MAPS_FIELD_NUMBER: _ClassVar[int]
+    RELIABILITY_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_CHECK_FIELD_NUMBER: _ClassVar[int]
     model_version: str
     method: str
     evaluated_count: int
@@ -158,4 +169,205 @@ class Evaluation(_message.Message):
     interval_method: str
     unknown_threshold: float
     unknown_rate: float
-    def __init__(self, model_version: _Optional[str] = ..., method: _Optional[str] = ..., evaluated_count: _Optional[int] = ..., accuracy: _Optional[_Union[Interval, _Mapping]] = ..., macro_f1: _Optional[float] = ..., log_loss: _Optional[float] = ..., expected_calibration_error: _Optional[float] = ..., per_class: _Optional[_Iterable[_Union[ClassEvaluation, _Mapping]]] = ..., confusion: _Optional[_Union[ConfusionMatrix, _Mapping]] = ..., mistakes: _Optional[_Iterable[_Union[Mistake, _Mapping]]] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., data: _Optional[_Union[DataSummary, _Mapping]] = ..., interval_method: _Optional[str] = ..., unknown_threshold: _Optional[float] = ..., unknown_rate: _Optional[float] = ...) -> None: ...
+    decisions: _containers.RepeatedCompositeFieldContainer[Decision]
+    baselines: _containers.RepeatedCompositeFieldContainer[Baseline]
+    separation: Separation
+    learning_curve: LearningCurve
+    suspects: _containers.RepeatedCompositeFieldContainer[Suspect]
+    outliers: _containers.RepeatedCompositeFieldContainer[Outlier]
+    near_duplicates: _containers.RepeatedCompositeFieldContainer[DuplicateGroup]
+    shortcuts: _containers.RepeatedCompositeFieldContainer[Shortcut]
+    heat_maps: _containers.RepeatedCompositeFieldContainer[HeatMap]
+    reliability: _containers.RepeatedCompositeFieldContainer[ReliabilityBin]
+    unknown_check: UnknownCheck
+    def __init__(self, model_version: _Optional[str] = ..., method: _Optional[str] = ..., evaluated_count: _Optional[int] = ..., accuracy: _Optional[_Union[Interval, _Mapping]] = ..., macro_f1: _Optional[float] = ..., log_loss: _Optional[float] = ..., expected_calibration_error: _Optional[float] = ..., per_class: _Optional[_Iterable[_Union[ClassEvaluation, _Mapping]]] = ..., confusion: _Optional[_Union[ConfusionMatrix, _Mapping]] = ..., mistakes: _Optional[_Iterable[_Union[Mistake, _Mapping]]] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., data: _Optional[_Union[DataSummary, _Mapping]] = ..., interval_method: _Optional[str] = ..., unknown_threshold: _Optional[float] = ..., unknown_rate: _Optional[float] = ..., decisions: _Optional[_Iterable[_Union[Decision, _Mapping]]] = ..., baselines: _Optional[_Iterable[_Union[Baseline, _Mapping]]] = ..., separation: _Optional[_Union[Separation, _Mapping]] = ..., learning_curve: _Optional[_Union[LearningCurve, _Mapping]] = ..., suspects: _Optional[_Iterable[_Union[Suspect, _Mapping]]] = ..., outliers: _Optional[_Iterable[_Union[Outlier, _Mapping]]] = ..., near_duplicates: _Optional[_Iterable[_Union[DuplicateGroup, _Mapping]]] = ..., shortcuts: _Optional[_Iterable[_Union[Shortcut, _Mapping]]] = ..., heat_maps: _Optional[_Iterable[_Union[HeatMap, _Mapping]]] = ..., reliability: _Optional[_Iterable[_Union[ReliabilityBin, _Mapping]]] = ..., unknown_check: _Optional[_Union[UnknownCheck, _Mapping]] = ...) -> None: ...
+
+class Decision(_message.Message):
+    __slots__ = ("subject", "choice", "reason")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    CHOICE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    subject: str
+    choice: str
+    reason: str
+    def __init__(self, subject: _Optional[str] = ..., choice: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class Baseline(_message.Message):
+    __slots__ = ("name", "accuracy", "gain", "sentence")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    GAIN_FIELD_NUMBER: _ClassVar[int]
+    SENTENCE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    accuracy: float
+    gain: float
+    sentence: str
+    def __init__(self, name: _Optional[str] = ..., accuracy: _Optional[float] = ..., gain: _Optional[float] = ..., sentence: _Optional[str] = ...) -> None: ...
+
+class Separation(_message.Message):
+    __slots__ = ("score", "entropy", "silhouette", "sentence")
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    ENTROPY_FIELD_NUMBER: _ClassVar[int]
+    SILHOUETTE_FIELD_NUMBER: _ClassVar[int]
+    SENTENCE_FIELD_NUMBER: _ClassVar[int]
+    score: float
+    entropy: float
+    silhouette: float
+    sentence: str
+    def __init__(self, score: _Optional[float] = ..., entropy: _Optional[float] = ..., silhouette: _Optional[float] = ..., sentence: _Optional[str] = ...) -> None: ...
+
+class LearningPoint(_message.Message):
+    __slots__ = ("examples_per_class", "accuracy")
+    EXAMPLES_PER_CLASS_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    examples_per_class: float
+    accuracy: Interval
+    def __init__(self, examples_per_class: _Optional[float] = ..., accuracy: _Optional[_Union[Interval, _Mapping]] = ...) -> None: ...
+
+class ClassForecast(_message.Message):
+    __slots__ = ("label", "recall_now", "more_low", "more_high", "recall_then", "sentence")
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    RECALL_NOW_FIELD_NUMBER: _ClassVar[int]
+    MORE_LOW_FIELD_NUMBER: _ClassVar[int]
+    MORE_HIGH_FIELD_NUMBER: _ClassVar[int]
+    RECALL_THEN_FIELD_NUMBER: _ClassVar[int]
+    SENTENCE_FIELD_NUMBER: _ClassVar[int]
+    label: str
+    recall_now: float
+    more_low: int
+    more_high: int
+    recall_then: float
+    sentence: str
+    def __init__(self, label: _Optional[str] = ..., recall_now: _Optional[float] = ..., more_low: _Optional[int] = ..., more_high: _Optional[int] = ..., recall_then: _Optional[float] = ..., sentence: _Optional[str] = ...) -> None: ...
+
+class LearningCurve(_message.Message):
+    __slots__ = ("measured", "forecast", "classes", "sentence")
+    MEASURED_FIELD_NUMBER: _ClassVar[int]
+    FORECAST_FIELD_NUMBER: _ClassVar[int]
+    CLASSES_FIELD_NUMBER: _ClassVar[int]
+    SENTENCE_FIELD_NUMBER: _ClassVar[int]
+    measured: _containers.RepeatedCompositeFieldContainer[LearningPoint]
+    forecast: _containers.RepeatedCompositeFieldContainer[LearningPoint]
+    classes: _containers.RepeatedCompositeFieldContainer[ClassForecast]
+    sentence: str
+    def __init__(self, measured: _Optional[_Iterable[_Union[LearningPoint, _Mapping]]] = ..., forecast: _Optional[_Iterable[_Union[LearningPoint, _Mapping]]] = ..., classes: _Optional[_Iterable[_Union[ClassForecast, _Mapping]]] = ..., sentence: _Optional[str] = ...) -> None: ...
+
+class Suspect(_message.Message):
+    __slots__ = ("path", "sha256", "label", "suggested", "score", "reason")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    SUGGESTED_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    sha256: str
+    label: str
+    suggested: str
+    score: float
+    reason: str
+    def __init__(self, path: _Optional[str] = ..., sha256: _Optional[str] = ..., label: _Optional[str] = ..., suggested: _Optional[str] = ..., score: _Optional[float] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class Outlier(_message.Message):
+    __slots__ = ("path", "sha256", "label", "score", "reason")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    sha256: str
+    label: str
+    score: float
+    reason: str
+    def __init__(self, path: _Optional[str] = ..., sha256: _Optional[str] = ..., label: _Optional[str] = ..., score: _Optional[float] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class DuplicateMember(_message.Message):
+    __slots__ = ("path", "sha256", "label")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    sha256: str
+    label: str
+    def __init__(self, path: _Optional[str] = ..., sha256: _Optional[str] = ..., label: _Optional[str] = ...) -> None: ...
+
+class DuplicateGroup(_message.Message):
+    __slots__ = ("members", "labels_differ", "sentence")
+    MEMBERS_FIELD_NUMBER: _ClassVar[int]
+    LABELS_DIFFER_FIELD_NUMBER: _ClassVar[int]
+    SENTENCE_FIELD_NUMBER: _ClassVar[int]
+    members: _containers.RepeatedCompositeFieldContainer[DuplicateMember]
+    labels_differ: bool
+    sentence: str
+    def __init__(self, members: _Optional[_Iterable[_Union[DuplicateMember, _Mapping]]] = ..., labels_differ: _Optional[bool] = ..., sentence: _Optional[str] = ...) -> None: ...
+
+class Shortcut(_message.Message):
+    __slots__ = ("label", "kind", "left", "top", "width", "height", "strength", "sentence", "sha256")
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    LEFT_FIELD_NUMBER: _ClassVar[int]
+    TOP_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    STRENGTH_FIELD_NUMBER: _ClassVar[int]
+    SENTENCE_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    label: str
+    kind: str
+    left: float
+    top: float
+    width: float
+    height: float
+    strength: float
+    sentence: str
+    sha256: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, label: _Optional[str] = ..., kind: _Optional[str] = ..., left: _Optional[float] = ..., top: _Optional[float] = ..., width: _Optional[float] = ..., height: _Optional[float] = ..., strength: _Optional[float] = ..., sentence: _Optional[str] = ..., sha256: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class HeatMap(_message.Message):
+    __slots__ = ("path", "sha256", "truth", "answer", "rows", "columns", "values")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    TRUTH_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    sha256: str
+    truth: str
+    answer: str
+    rows: int
+    columns: int
+    values: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, path: _Optional[str] = ..., sha256: _Optional[str] = ..., truth: _Optional[str] = ..., answer: _Optional[str] = ..., rows: _Optional[int] = ..., columns: _Optional[int] = ..., values: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class ReliabilityBin(_message.Message):
+    __slots__ = ("low", "high", "count", "mean_score", "share_right")
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    MEAN_SCORE_FIELD_NUMBER: _ClassVar[int]
+    SHARE_RIGHT_FIELD_NUMBER: _ClassVar[int]
+    low: float
+    high: float
+    count: int
+    mean_score: float
+    share_right: float
+    def __init__(self, low: _Optional[float] = ..., high: _Optional[float] = ..., count: _Optional[int] = ..., mean_score: _Optional[float] = ..., share_right: _Optional[float] = ...) -> None: ...
+
+class UnknownCheck(_message.Message):
+    __slots__ = ("method", "kept_share", "measured_kept_share", "auroc", "auroc_max_probability", "sentence")
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    KEPT_SHARE_FIELD_NUMBER: _ClassVar[int]
+    MEASURED_KEPT_SHARE_FIELD_NUMBER: _ClassVar[int]
+    AUROC_FIELD_NUMBER: _ClassVar[int]
+    AUROC_MAX_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    SENTENCE_FIELD_NUMBER: _ClassVar[int]
+    method: str
+    kept_share: float
+    measured_kept_share: float
+    auroc: float
+    auroc_max_probability: float
+    sentence: str
+    def __init__(self, method: _Optional[str] = ..., kept_share: _Optional[float] = ..., measured_kept_share: _Optional[float] = ..., auroc: _Optional[float] = ..., auroc_max_probability: _Optional[float] = ..., sentence: _Optional[str] = ...) -> None: ...

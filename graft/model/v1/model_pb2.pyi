@@ -19,16 +19,16 @@ TASK_UNSPECIFIED: Task
 TASK_CLASSIFICATION: Task
 
 class Features(_message.Message):
-    __slots__ = ("backbone", "backbone_digest", "endpoint", "dim")
+    __slots__ = ("backbone", "backbone_digest", "endpoints", "dims")
     BACKBONE_FIELD_NUMBER: _ClassVar[int]
     BACKBONE_DIGEST_FIELD_NUMBER: _ClassVar[int]
-    ENDPOINT_FIELD_NUMBER: _ClassVar[int]
-    DIM_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    DIMS_FIELD_NUMBER: _ClassVar[int]
     backbone: str
     backbone_digest: str
-    endpoint: str
-    dim: int
-    def __init__(self, backbone: _Optional[str] = ..., backbone_digest: _Optional[str] = ..., endpoint: _Optional[str] = ..., dim: _Optional[int] = ...) -> None: ...
+    endpoints: _containers.RepeatedScalarFieldContainer[str]
+    dims: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, backbone: _Optional[str] = ..., backbone_digest: _Optional[str] = ..., endpoints: _Optional[_Iterable[str]] = ..., dims: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Head(_message.Message):
     __slots__ = ("kind", "arrays_sha256", "size_bytes", "parameters")

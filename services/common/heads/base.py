@@ -1,23 +1,10 @@
-"""A head: the small classifier over embeddings that a user trained. Forward passes only.
-
-The predictor serves with this code and the trainer computes every number of its report with it, so
-the two cannot differ. NumPy only; importing registers nothing and has no effect.
-
-Every head keeps this contract (tests/contracts/test_heads.py runs it over all kinds):
-
-- it is immutable, holds plain float32 arrays, and nothing outside them shapes an answer;
-- it takes float32 `[n, dim]` for any n, 0 included, and answers float32 `[n, len(labels)]`;
-- a row's answer does not depend on the rows beside it (but for rounding);
-- vectors that are not finite are refused with InvalidArgument naming the first such row;
-- `from_arrays(kind, labels, head.to_arrays())` gives the same answers bit for bit.
-"""
+"""What heads compute with: softmax, lengths, checks of arrays. NumPy only."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,32 +15,24 @@ Floats = NDArray[np.float32]
 Arrays = dict[str, NDArray[Any]]
 
 TEMPERATURE = "temperature"
-UNKNOWN_BELOW = "unknown_below"
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What is fitted on held-out answers once the weights stand.
-
-    `temperature` divides the logits (1 leaves them). `unknown_below`: an answer whose familiarity
-    (the largest probability) is below it is flagged unknown (0 flags nothing).
-    """
+    """What is fitted on held-out answers once the weights stand: `temperature` divides the logits
+    (1 leaves them)."""
 
     temperature: float = 1.0
-    unknown_below: float = 0.0
 
     def to_arrays(self) -> Arrays:
-        return {
-            TEMPERATURE: np.array([self.temperature], np.float32),
-            UNKNOWN_BELOW: np.array([self.unknown_below], np.float32),
-        }
+        return {TEMPERATURE: np.array([self.temperature], np.float32)}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         temperature = float(take(arrays, TEMPERATURE, 1)[0])
         if temperature <= 0:
             raise DataLoss(f"the temperature of a head must be above 0; got {temperature}")
-        return cls(temperature, float(take(arrays, UNKNOWN_BELOW, 1)[0]))
+        return cls(temperature)
 
 
 @dataclass(frozen=True)
@@ -64,69 +43,6 @@ class Answers:
     best: NDArray[np.int64]  # [n], the index of the most probable label; the first of equals
     score: Floats  # [n], its probability
     unknown: NDArray[np.bool_]  # [n], whether the input is unlike what the head was fitted on
-
-
-class Head(ABC):
-    """A fitted classifier over embeddings. Owns its arrays; never changes after construction."""
-
-    kind: ClassVar[str]
-
-    def __init__(self, labels: Sequence[str], dim: int, calibration: Calibration) -> None:
-        self.labels = tuple(labels)
-        self.dim = dim
-        self.calibration = calibration
-
-    @property
-    def nbytes(self) -> int:
-        """The size of the arrays in memory, in bytes: what a cache of heads counts."""
-        return sum(array.nbytes for array in self.to_arrays().values())
-
-    def log_proba(self, x: Floats) -> Floats:
-        """Log probabilities, float32 `[n, c]`, of embeddings float32 `[n, dim]`."""
-        return log_softmax(self.logits(x))
-
-    def proba(self, x: Floats) -> Floats:
-        """Probabilities, float32 `[n, c]`, of embeddings float32 `[n, dim]`; rows sum to 1."""
-        return softmax(self.logits(x))
-
-    def answer(self, x: Floats) -> Answers:
-        """The most probable label of each of n embeddings, its score, and whether it is unknown."""
-        return self.decide(self.logits(x))
-
-    def decide(self, logits: Floats) -> Answers:
-        """The answers for logits `[n, c]` that this head, or a stack of heads, computed."""
-        proba = softmax(logits)
-        best = proba.argmax(axis=1)
-        score = proba[np.arange(len(proba)), best]
-        return Answers(proba, best, score, score < np.float32(self.calibration.unknown_below))
-
-    def logits(self, x: Floats) -> Floats:
-        """Calibrated logits, float32 `[n, c]`: their softmax is `proba`.
-
-        Raises InvalidArgument when `x` is not float32 `[n, dim]` or not finite.
-        """
-        check_shape(x, self.dim)
-        with np.errstate(all="ignore"):  # what overflows is refused by name below
-            logits = self._logits(x)
-        check_finite(x, logits)
-        return logits
-
-    @abstractmethod
-    def calibrated(self, calibration: Calibration) -> Self:
-        """The same head with other calibration, weights shared."""
-
-    @abstractmethod
-    def to_arrays(self) -> Arrays:
-        """Everything that shapes an answer, by name; the inverse is `from_arrays`."""
-
-    @classmethod
-    @abstractmethod
-    def from_arrays(cls, labels: Sequence[str], arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """The head of these arrays. Raises DataLoss when they do not fit together."""
-
-    @abstractmethod
-    def _logits(self, x: Floats) -> Floats:
-        """Calibrated logits of a batch of the right shape; not finite where `x` is not."""
 
 
 def check_shape(x: Floats, dim: int) -> None:

@@ -8,13 +8,15 @@ from typing import Any
 from numpy.typing import NDArray
 
 from graft.errors import DataLoss, FailedPrecondition
-from services.common.heads.base import Head
 from services.common.heads.class_mean import ClassMeanHead
+from services.common.heads.head import Head
 from services.common.heads.linear import LinearHead
+from services.common.heads.mlp import MlpHead
 
 HEADS: dict[str, type[Head]] = {
     LinearHead.kind: LinearHead,
     ClassMeanHead.kind: ClassMeanHead,
+    MlpHead.kind: MlpHead,
 }
 
 

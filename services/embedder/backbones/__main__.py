@@ -12,9 +12,9 @@ import sys
 from collections.abc import Sequence
 
 from graft.errors import GraftError
+from services.common.backbones import record
 from services.common.settings import from_process
 from services.common.store import open_store
-from services.embedder.backbones import record
 from services.embedder.backbones.importer import Wishes, import_backbone
 
 

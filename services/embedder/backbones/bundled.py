@@ -6,8 +6,8 @@ from pathlib import Path
 
 from graft.names import BackboneName
 from services.common import layout
+from services.common.backbones import record
 from services.common.store.base import Store
-from services.embedder.backbones import record
 from services.embedder.backbones.importer import import_backbone
 
 NAME = "prototype_96"

@@ -18,8 +18,9 @@ from graft.embedder.v1 import backbone_pb2
 from graft.errors import FailedPrecondition, InvalidArgument
 from graft.names import BackboneName
 from services.common import layout
+from services.common.backbones import record
 from services.common.store.base import Store
-from services.embedder.backbones import record, source
+from services.embedder.backbones import source
 from services.embedder.preprocess import MAX_SIDE, Preprocess, parse
 
 METADATA = "metadata.json"
@@ -82,7 +83,7 @@ def _probe(
     folder: Path, stated: tuple[int, int] | None
 ) -> tuple[int, int, dict[str, tuple[int, ...]]]:
     """Height, width and endpoint shapes. Imported here: describing is all that needs TensorFlow."""
-    from services.embedder.engines.module import load_module
+    from services.networks.module import load_module
 
     module = load_module(folder)
     height, width = stated or module.input_shape[:2]

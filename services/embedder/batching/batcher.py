@@ -32,7 +32,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """One item's answer: endpoint -> float32 [dim], and when its batch ran (time.monotonic)."""
+    """One item's answer: endpoint -> its row of what the engine answered, float32, and when its
+    batch ran (time.monotonic).
+    """
 
     vectors: Mapping[str, NDArray[np.float32]]
     started: float

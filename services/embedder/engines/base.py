@@ -3,6 +3,8 @@
 Laws that every engine keeps, the fake one included (tests/contracts/test_engines.py):
 
 - `run` answers float32 [rows, dim] for each endpoint asked for and no other, in arrays of its own;
+- an engine of maps has the spatial endpoints only and answers [rows, h, w, channels], whose mean
+  over positions is the vector that the backbone's other engine answers, up to rounding;
 - a row's vector depends on that row only, whatever the batch around it, up to rounding;
 - `run` is called from one thread at a time, with a number of rows that is in `sizes`;
 - after `warm`, no size in `sizes` costs a compilation any more.
@@ -17,13 +19,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from services.common.backbones.record import DEFAULT as DEFAULT
 from services.embedder.batching.policy import Sizes
 
 Batch = NDArray[np.float32]
 Vectors = dict[str, NDArray[np.float32]]
-
-DEFAULT = "default"
-"""The endpoint that every backbone has: the vector of the plain call."""
 
 
 class Engine(Protocol):
@@ -43,7 +43,7 @@ class Engine(Protocol):
 
     @property
     def dims(self) -> Mapping[str, int]:
-        """The endpoints and the lengths of their vectors; feature maps are averaged over H, W."""
+        """The endpoints and the lengths of their last axis: of the vector, or of one position."""
 
     def run(self, batch: Batch, endpoints: Sequence[str]) -> Vectors:
         """Runs float32 [rows, height, width, 3]. Raises Internal when the device fails."""

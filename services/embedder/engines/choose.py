@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import logging
 from pathlib import Path
@@ -11,29 +12,41 @@ import numpy as np
 from graft.errors import FailedPrecondition
 from services.embedder.engines import runtime
 from services.embedder.engines.base import Engine, EngineOptions, Vectors
-from services.embedder.engines.module import Module, load_module
 from services.embedder.engines.tensorflow import TensorflowEngine
+from services.networks.module import Module, load_module
 
 _LOG = logging.getLogger(__name__)
 
 MIN_COSINE = 0.9999
 """Below this agreement with TensorFlow, on any probe image and endpoint, no engine is accepted."""
 
+MAX_MAP_ROWS = 8
+"""Rows of a batch of maps, which are large: 8 of them keep a device busy."""
+
 _PROBES = 2
 
 
 def load_engine(
-    folder: Path, *, height: int, width: int, options: EngineOptions, name: str
+    folder: Path,
+    *,
+    height: int,
+    width: int,
+    options: EngineOptions,
+    name: str,
+    maps: bool = False,
 ) -> Engine:
     """Loads the SavedModel in `folder`, chooses and warms its engine; `name` is for the log.
 
+    With `maps` the engine is one of maps; the module must have a spatial endpoint.
     Raises FailedPrecondition when the SavedModel is unusable or the engine asked for is missing.
     """
     module = load_module(folder)
-    reference = TensorflowEngine(module, height, width, max_batch=options.max_batch)
+    if maps:
+        options = dataclasses.replace(options, max_batch=min(options.max_batch, MAX_MAP_ROWS))
+    reference = TensorflowEngine(module, height, width, max_batch=options.max_batch, maps=maps)
     engine = _accepted(module, reference, options, name) or reference
     engine.warm()
-    _LOG.info("loaded", extra={"backbone": name, "engine": engine.name})
+    _LOG.info("loaded", extra={"backbone": name, "engine": engine.name, "maps": maps})
     return engine
 
 
@@ -67,7 +80,12 @@ def _openvino(
     height, width, _ = reference.input_shape
     try:
         return OpenvinoEngine(
-            module, height, width, max_batch=options.max_batch, threads=options.threads
+            module,
+            height,
+            width,
+            max_batch=options.max_batch,
+            threads=options.threads,
+            maps=reference.maps,
         )
     except RuntimeError as error:
         _LOG.warning("%s: OpenVINO cannot convert it; TensorFlow serves: %.500s", name, error)
@@ -75,7 +93,7 @@ def _openvino(
 
 
 def agreement(reference: Engine, candidate: Engine) -> float:
-    """The smallest cosine between the two engines' vectors, over probe images and endpoints."""
+    """The smallest cosine between the two engines' answers, over probe images and endpoints."""
     endpoints = tuple(reference.dims)
     probes = np.random.default_rng(0).random((_PROBES, *reference.input_shape), dtype=np.float32)
     smallest = 1.0

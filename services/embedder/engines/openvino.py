@@ -12,8 +12,8 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from graft.errors import Internal
 from services.embedder.batching.policy import Sizes
 from services.embedder.engines.base import Batch, Vectors, powers_of_two, warm
-from services.embedder.engines.module import Module
 from services.embedder.engines.quiet_openvino import ov
+from services.networks.module import Module
 
 # Beyond a few rows a CPU gains nothing and everybody in the batch waits longer.
 _MAX_ROWS = 8
@@ -34,18 +34,26 @@ class OpenvinoEngine:
     name = "openvino"
 
     def __init__(
-        self, module: Module, height: int, width: int, *, max_batch: int, threads: int
+        self,
+        module: Module,
+        height: int,
+        width: int,
+        *,
+        max_batch: int,
+        threads: int,
+        maps: bool = False,
     ) -> None:
         core = ov.Core()
         core.set_property("CPU", {**_CONFIGURATION, "INFERENCE_NUM_THREADS": str(threads)})
-        model, self._outputs = _convert(core, module.pooled(height, width).get_concrete_function())
+        function = module.spatial if maps else module.pooled
+        model, self._outputs = _convert(core, function(height, width).get_concrete_function())
         self.input_shape = (height, width, 3)
         self.sizes = Sizes(powers_of_two(min(max_batch, _MAX_ROWS)), cut=True)
         self._requests = {
             rows: _compile(core, model, [rows, height, width, 3]) for rows in self.sizes.sizes
         }
         self.dims = {
-            name: model.output(index).partial_shape[1].get_length()
+            name: list(model.output(index).partial_shape)[-1].get_length()
             for name, index in self._outputs.items()
         }
 

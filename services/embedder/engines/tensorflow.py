@@ -11,7 +11,7 @@ from graft.errors import Internal
 from services.embedder.batching.policy import Sizes
 from services.embedder.engines import runtime
 from services.embedder.engines.base import Batch, Vectors, powers_of_two, warm
-from services.embedder.engines.module import Module
+from services.networks.module import Module
 
 
 class TensorflowEngine:
@@ -23,15 +23,19 @@ class TensorflowEngine:
 
     name = "tensorflow"
 
-    def __init__(self, module: Module, height: int, width: int, *, max_batch: int) -> None:
+    def __init__(
+        self, module: Module, height: int, width: int, *, max_batch: int, maps: bool = False
+    ) -> None:
         self._module = module  # TensorFlow frees the variables when nobody holds the module
-        self._graph = module.pooled(height, width).get_concrete_function()
+        self.maps = maps
+        function = module.spatial if maps else module.pooled
+        self._graph = function(height, width).get_concrete_function()
         self.input_shape = (height, width, 3)
         self._padded = runtime.uses_gpu()
         sizes = powers_of_two(max_batch) if self._padded else tuple(range(1, max_batch + 1))
         self.sizes = Sizes(sizes, cut=False)
         outputs: Mapping[str, Any] = self._graph.structured_outputs
-        self.dims = {name: int(spec.shape[1]) for name, spec in outputs.items()}
+        self.dims = {name: int(spec.shape[-1]) for name, spec in outputs.items()}
 
     def run(self, batch: Batch, endpoints: Sequence[str]) -> Vectors:
         """See Engine."""

@@ -39,6 +39,11 @@ class SplitPlan:
     repeats: int
     never_tested: Indices
 
+    def part(self, first: int, last: int) -> SplitPlan:
+        """The repeats from number `first` to before `last`."""
+        folds = tuple(fold for fold in self.folds if first <= fold.repeat < last)
+        return SplitPlan(folds, len({fold.repeat for fold in folds}), self.never_tested)
+
     @property
     def train_share(self) -> float:
         """The mean share of all examples that a fold trains on; 1 when there are no folds."""

@@ -1,127 +1,71 @@
 """L2-regularised multinomial logistic regression for a whole path of strengths at once.
 
-    minimise over W [d, c], b [c]:   sum_i -log softmax(W' z_i + b)[y_i]  +  |W|^2 / (2 C)
+    minimise over W [r, c], b [c]:   sum_i -log softmax(W' z_i + b)[y_i]  +  |W|^2 / (2 C)
 
-z are the embeddings divided by their length (`l2`) or standardised (`standard`); b is free.
+z are coordinates of the examples in their own span (or standardised features); b is free.
 
-Three facts make the path cheap when n is a few hundred and d some thousands:
+Two facts make the path cheap:
 
-1. W lies in the span of the centred rows (the part orthogonal to it only costs penalty, and a
-   shift of z is absorbed by b). With Zc = U S V' the fit in the r <= min(n - 1, d) coordinates
-   U S is exactly the fit in d; W = V A. One decomposition serves every strength.
-2. In those coordinates the Gram matrix is S^2, so the Hessian is close to h S^2 + 1/C, h the mean
-   of p (1 - p). Dividing each coordinate by its root makes the problem round, and L-BFGS
-   needs tens of steps instead of hundreds.
-3. The solution for one C is the start for the next, from strong to weak regularisation.
+1. In the coordinates of the span the Gram matrix is nearly diagonal, so the Hessian is close to
+   h |z_j|^2 + 1/C, h the mean of p (1 - p). Dividing each coordinate by its root makes the problem
+   round, and L-BFGS needs tens of steps instead of hundreds.
+2. The solution for one C is the start for the next, from strong to weak regularisation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from scipy.optimize import minimize
 
-from services.common.heads.base import Floats, l2_normalise, softmax
-from services.common.heads.linear import LinearHead
-from services.trainer.fitters.base import Doubles, FitError, Indices
+from services.common.heads.base import softmax
+from services.trainer.fitters.base import Doubles, FitError, Indices, LinearFit, log_prior
 
-Scaling = Literal["l2", "standard"]
-
+# C for features of length 1: from nearly the prior alone to nearly separating the classes.
+STRENGTHS = tuple(0.25 * 4.0**i for i in range(8))
 # The bounds on the gradient of the preconditioned problem: within 0.002 nats of the optimum, good
 # enough to choose a strength by, and at the optimum to the precision of float32.
 SEARCH_TOLERANCE = 1e-2
 FINAL_TOLERANCE = 1e-5
 MAX_STEPS = 500
-# Singular values below this share of the largest are rounding, not data.
-RANK_TOLERANCE = 1e-6
-
-
-@dataclass(frozen=True)
-class RowSpace:
-    """The training rows in the coordinates of their own span.
-
-    `rows` `[n, r]` = U S; `spread` `[r]` = S; `factors`: their product `[d, r]` is V; `mean` and
-    `scale` `[d]` take an embedding (normalised first where `scaling` is `l2`) to z.
-    """
-
-    scaling: Scaling
-    rows: Doubles
-    spread: Doubles
-    factors: tuple[Doubles, ...]
-    mean: Doubles
-    scale: Doubles
-
-
-def row_space(x: Floats, scaling: Scaling) -> RowSpace:
-    """Scales embeddings float32 `[n, d]` and decomposes them. Raises FitError on failure."""
-    u = (l2_normalise(x) if scaling == "l2" else x).astype(np.float64)
-    mean = u.mean(axis=0)
-    z = u - mean
-    scale = _scale(z, scaling)
-    z /= scale
-    wide = len(z) <= z.shape[1]
-    values, vectors = _eigh(z @ z.T if wide else z.T @ z)
-    keep = values > max(float(values[-1]) * RANK_TOLERANCE**2, np.finfo(np.float64).tiny)
-    spread, vectors = np.sqrt(values[keep]), vectors[:, keep]
-    if wide:
-        return RowSpace(scaling, vectors * spread, spread, (z.T, vectors / spread), mean, scale)
-    return RowSpace(scaling, z @ vectors, spread, (vectors,), mean, scale)
-
-
-def _scale(z: Doubles, scaling: Scaling) -> Doubles:
-    if scaling == "l2":
-        return np.ones(z.shape[1])
-    deviation = np.sqrt(np.mean(z * z, axis=0))
-    # A feature that never varies in training tells nothing; dividing by 1 leaves it at 0.
-    return np.where(deviation > 1e-6 * deviation.max(initial=0), deviation, 1.0)
-
-
-def _eigh(gram: Doubles) -> tuple[Doubles, Doubles]:
-    try:
-        values, vectors = np.linalg.eigh(gram)
-    except np.linalg.LinAlgError as cause:
-        raise FitError(f"the embeddings could not be decomposed: {cause}") from cause
-    return values, vectors
 
 
 def fit_path(
-    space: RowSpace,
+    z: Doubles,
     y: Indices,
-    labels: Sequence[str],
+    classes: int,
     strengths: Sequence[float],
     *,
     tolerance: float = SEARCH_TOLERANCE,
-) -> list[LinearHead]:
-    """One head for each C in `strengths` (ascending: from strong to weak regularisation)."""
-    target = np.zeros((len(y), len(labels)))
+) -> list[LinearFit]:
+    """One fit for each C in `strengths` (ascending: from strong to weak regularisation).
+
+    Of classes unlike in size the shares count only half (`log_prior`).
+    """
+    mean = z.mean(axis=0)
+    rows = z - mean
+    target = np.zeros((len(y), classes))
     target[np.arange(len(y)), y] = 1.0
-    theta = np.zeros((len(space.spread) + 1, len(labels)))
-    thetas = []
+    theta = np.zeros((z.shape[1] + 1, classes))
+    shift = -log_prior(np.bincount(y, minlength=classes))
+    found = []
     for strength in strengths:
-        theta = _fit(space, target, strength, theta, tolerance)
-        thetas.append(theta)
-    return _heads(space, thetas, labels)
-
-
-def fit_logistic(
-    x: Floats, y: Indices, labels: Sequence[str], *, scaling: Scaling, strengths: Sequence[float]
-) -> LinearHead:
-    """The head for the last of `strengths`, to full precision; the others lead to it."""
-    space = row_space(x, scaling)
-    return fit_path(space, y, labels, strengths, tolerance=FINAL_TOLERANCE)[-1]
+        theta = _fit(rows, target, strength, theta, tolerance)
+        weight = theta[:-1]
+        found.append(LinearFit(weight, theta[-1] + shift - mean @ weight))
+    return found
 
 
 def _fit(
-    space: RowSpace, target: Doubles, strength: float, start: Doubles, tolerance: float
+    rows: Doubles, target: Doubles, strength: float, start: Doubles, tolerance: float
 ) -> Doubles:
     """The weights in coordinates and, last row, the bias: `[r + 1, c]`, from those of `start`."""
-    proba = softmax(space.rows @ start[:-1] + start[-1])
+    proba = softmax(rows @ start[:-1] + start[-1])
     curvature = float(np.mean(proba * (1 - proba))) + 1e-6
-    unit = 1 / np.sqrt(curvature * np.append(space.spread**2, len(target)) + 1 / strength)
-    design = np.column_stack([space.rows, np.ones(len(target))]) * unit
+    spread = np.einsum("nr,nr->r", rows, rows)
+    unit = 1 / np.sqrt(curvature * np.append(spread, len(target)) + 1 / strength)
+    design = np.column_stack([rows, np.ones(len(target))]) * unit
     penalty = (unit**2 / strength)[:, None]
     penalty[-1] = 0.0  # the bias is free
 
@@ -144,23 +88,3 @@ def _fit(
     if not np.isfinite(found).all():
         raise FitError(f"logistic regression with C={strength:g} did not converge")
     return np.asarray(found.reshape(start.shape) * unit[:, None])
-
-
-def _heads(space: RowSpace, thetas: list[Doubles], labels: Sequence[str]) -> list[LinearHead]:
-    """Takes weights from coordinates back to embeddings, scaling folded in."""
-    weight = np.concatenate([theta[:-1] for theta in thetas], axis=1)
-    for factor in reversed(space.factors):
-        weight = factor @ weight
-    weight /= space.scale[:, None]
-    bias = np.concatenate([theta[-1] for theta in thetas]) - space.mean @ weight
-    return [
-        LinearHead(
-            labels,
-            np.ascontiguousarray(w, dtype=np.float32),
-            b.astype(np.float32),
-            normalise=space.scaling == "l2",
-        )
-        for w, b in zip(
-            np.split(weight, len(thetas), axis=1), np.split(bias, len(thetas)), strict=True
-        )
-    ]

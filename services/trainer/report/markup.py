@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from graft.model.v1 import evaluation_pb2 as pb
-from services.trainer.report.words import percent
+from services.trainer.report.plain import percent, span
 
 
 def text(value: object) -> str:
@@ -49,7 +49,7 @@ def row(*cells: str, kind: str = "") -> str:
 
 
 def bar(found: pb.Interval | None) -> str:
-    """A share as a bar with its range as a line across the end, and the number beside it."""
+    """A share as a bar, its range drawn as a line across the end; number and range beside it."""
     if found is None:
         return '<span class="none">not known</span>'
     spoken = f"{percent(found.estimate)}, between {percent(found.low)} and {percent(found.high)}"
@@ -58,8 +58,22 @@ def bar(found: pb.Interval | None) -> str:
         f'role="img" aria-label="{spoken}"><rect class="track" width="100" height="10"/>'
         f'<rect class="fill" width="{100 * found.estimate:.1f}" height="10"/>'
         f'<rect class="range" x="{100 * found.low:.1f}" y="4" '
-        f'width="{100 * (found.high - found.low):.1f}" height="2"/></svg>'
-        f"<b>{percent(found.estimate)}</b></span>"
+        f'width="{100 * (found.high - found.low):.1f}" height="2"/></svg>{ranged(found)}</span>'
+    )
+
+
+def ranged(found: pb.Interval) -> str:
+    """A share with its range below it."""
+    return f'<span class="ranged"><b>{percent(found.estimate)}</b><i>{span(found)}</i></span>'
+
+
+def share(value: float, *, kind: str = "") -> str:
+    """A share without a range as a bar, the number beside it."""
+    return (
+        f'<span class="bar {text(kind)}"><svg viewBox="0 0 100 10" preserveAspectRatio="none" '
+        f'role="img" aria-label="{percent(value)}"><rect class="track" width="100" height="10"/>'
+        f'<rect class="fill" width="{100 * value:.1f}" height="10"/></svg>'
+        f"<b>{percent(value)}</b></span>"
     )
 
 
@@ -69,3 +83,22 @@ def picture(jpeg: bytes | None, description: str) -> str:
         return '<span class="missing">no picture</span>'
     data = base64.b64encode(jpeg).decode("ascii")
     return f'<img src="data:image/jpeg;base64,{data}" alt="{text(description)}">'
+
+
+def gallery(figures: Iterable[str], *, kind: str = "") -> str:
+    """Pictures with captions in a grid; nothing for none."""
+    body = "".join(figures)
+    return f'<div class="grid {text(kind)}">{body}</div>' if body else ""
+
+
+def figure(jpeg: bytes | None, description: str, caption: str, path: str) -> str:
+    """A picture with its caption (HTML) and the path of its file below."""
+    return (
+        f"<figure>{picture(jpeg, description)}<figcaption>{caption}"
+        f'<span class="path">{text(path)}</span></figcaption></figure>'
+    )
+
+
+def folded(title: str, body: str) -> str:
+    """HTML that is shown on a click; nothing for none."""
+    return f"<details><summary>{text(title)}</summary>{body}</details>" if body else ""

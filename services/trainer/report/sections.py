@@ -5,14 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from graft.model.v1 import evaluation_pb2 as pb
-from services.trainer.report.markup import bar, listing, picture, row, section, table, text
-from services.trainer.report.words import candidate, count, headline, meaning, pair, percent
+from services.trainer.report.markup import (
+    bar,
+    figure,
+    gallery,
+    listing,
+    ranged,
+    row,
+    section,
+    table,
+    text,
+)
+from services.trainer.report.pairs import Mixed, mixed, mixed_up
+from services.trainer.report.plain import count, percent
+from services.trainer.report.weakness import weaknesses
+from services.trainer.report.words import candidate, headline, meaning
 
 MAX_CLASSES = 200
 MAX_MATRIX = 20
 MAX_PAIRS = 20
 MAX_PAIRS_BESIDE_MATRIX = 8
 MAX_PICTURES = 60
+MAX_PICTURES_OF_PAIR = 3
+MAX_PICTURED_PAIRS = 3
 
 
 def hero(evaluation: pb.Evaluation) -> str:
@@ -56,10 +71,14 @@ def classes(evaluation: pb.Evaluation) -> str:
     lead = (
         "“Found”: of all examples of the class, how many were recognised. “Right when named”: of "
         "all answers with this name, how many were right. “False alarms”: how many examples of "
-        "other classes were given this name. The thin line is the range that holds the truth "
-        "in 95 of 100 cases. Weakest class first."
+        "other classes were given this name. “Missed”: how many of the class were called something "
+        "else. Below each number, and as a thin line, stands the range that holds the truth in 95 "
+        "of 100 cases. Weakest class first."
     )
-    return section("Class by class", lead, table(head, [_class(c) for c in shown]), listing(more))
+    lines = table(head, [_class(c) for c in shown])
+    advice = listing(weaknesses(evaluation))
+    title = "Class by class"
+    return section(title, "", advice, f'<p class="lead">{text(lead)}</p>', lines, listing(more))
 
 
 def _class(found: pb.ClassEvaluation) -> str:
@@ -75,27 +94,34 @@ def _class(found: pb.ClassEvaluation) -> str:
 
 def _share(found: pb.ClassEvaluation, name: str) -> str:
     interval: pb.Interval = getattr(found, name)
-    if not found.HasField(name):
-        return '<span class="none">not known</span>'
-    span = f"between {percent(interval.low)} and {percent(interval.high)}"
-    return f'<span title="{span}">{percent(interval.estimate)}</span>'
+    return ranged(interval) if found.HasField(name) else '<span class="none">not known</span>'
 
 
-def confusions(evaluation: pb.Evaluation) -> str:
-    """Who is taken for whom: in words, and as a matrix where it fits."""
-    matrix = evaluation.confusion
-    drawn = _matrix(matrix)
+def confusions(evaluation: pb.Evaluation, thumbnails: Mapping[str, bytes] | None = None) -> str:
+    """Who is mixed up with whom: in words with pictures, and as a matrix where it fits."""
+    drawn = _matrix(evaluation.confusion)
     most = MAX_PAIRS_BESIDE_MATRIX if drawn else MAX_PAIRS
-    words = listing(pair(found) for found in list(matrix.pairs)[:most])
+    pairs = mixed_up(evaluation)[:most]
+    words = listing(mixed(pair) for pair in pairs)
     if not words:
         words = "<p>Nothing was mixed up among the held-out examples.</p>"
-    return section(
-        "What is mixed up with what",
-        "Merge two classes that you do not need to tell apart, or add examples that differ in just "
-        "what tells them apart.",
-        words,
-        drawn,
-    )
+    shown = (_pictured(evaluation, pair, thumbnails or {}) for pair in pairs[:MAX_PICTURED_PAIRS])
+    return section("What is mixed up with what", "", words, *shown, drawn)
+
+
+def _pictured(evaluation: pb.Evaluation, pair: Mixed, thumbnails: Mapping[str, bytes]) -> str:
+    """Some pictures of each side that were taken for the other."""
+    sides: dict[tuple[str, str], list[str]] = {
+        (pair.first, pair.second): [],
+        (pair.second, pair.first): [],
+    }
+    for found in evaluation.mistakes:
+        side = sides.get((found.truth, found.answer))
+        if side is not None and len(side) < MAX_PICTURES_OF_PAIR and found.sha256 in thumbnails:
+            side.append(_figure(found, thumbnails[found.sha256]))
+    figures = [shown for side in sides.values() for shown in side]
+    title = f"<h3>{text(pair.first)} and {text(pair.second)}</h3>"
+    return title + gallery(figures) if figures else ""
 
 
 def _matrix(matrix: pb.ConfusionMatrix) -> str:
@@ -123,23 +149,22 @@ def mistakes(evaluation: pb.Evaluation, thumbnails: Mapping[str, bytes]) -> str:
     shown = list(evaluation.mistakes)[:MAX_PICTURES]
     if not shown:
         return ""
-    figures = "".join(_figure(found, thumbnails.get(found.sha256)) for found in shown)
     total = len(evaluation.mistakes)
     lead = (
         "Each was answered by a model that had not seen it. The most confident errors come first: "
         "is the label right? Is the thing to see at all? Are there others like it among the "
         f"examples? Shown: {len(shown)} of {total}."
     )
-    return section("What it gets wrong", lead, f'<div class="grid">{figures}</div>')
+    figures = [_figure(found, thumbnails.get(found.sha256)) for found in shown]
+    return section("What it gets wrong", lead, gallery(figures))
 
 
 def _figure(found: pb.Mistake, jpeg: bytes | None) -> str:
-    truth, answer = text(found.truth), text(found.answer)
-    return (
-        f"<figure>{picture(jpeg, found.truth)}<figcaption>Is <b>{truth}</b>, was called "
-        f"<b>{answer}</b> ({percent(found.score)} sure)"
-        f'<span class="path">{text(found.path)}</span></figcaption></figure>'
+    caption = (
+        f"Is <b>{text(found.truth)}</b>, was called <b>{text(found.answer)}</b> "
+        f"({percent(found.score)} sure)"
     )
+    return figure(jpeg, found.truth, caption, found.path)
 
 
 def tried(evaluation: pb.Evaluation) -> str:

@@ -42,6 +42,17 @@ td { font-variant-numeric:tabular-nums; }
 .bar svg { flex:1; height:12px; border-radius:3px; } .bar b { width:3.4em; font-weight:600; }
 .bar .track { fill:var(--track); } .bar .fill { fill:var(--good); opacity:.75; }
 .bar .range { fill:var(--mark); }
+.bar.pale .fill { fill:var(--soft); }
+.ranged { display:inline-block; min-width:6.4em; line-height:1.25; } .ranged b { display:block;
+  width:auto; font-weight:600; } td .ranged i, .bar .ranged i { font-style:normal;
+  color:var(--soft); font-size:.78rem; white-space:nowrap; }
+.method { color:var(--soft); font-size:.85rem; margin:14px 0 0; max-width:90ch; }
+.one .bar { max-width:420px; } p.one { margin:0; }
+.plot { width:100%; max-width:360px; display:block; } .plot text { font-size:12px;
+  fill:var(--soft); } .plot .track { fill:var(--ground); } .plot .ideal { stroke:var(--soft);
+  stroke-dasharray:4 4; } .plot .range { stroke:var(--good); stroke-width:2; opacity:.55; }
+.plot .point { fill:var(--good); }
+table.baselines { max-width:560px; margin-bottom:12px; }
 .none, .missing { color:var(--soft); font-style:italic; font-size:.85rem; }
 table.matrix { width:auto; font-size:.84rem; }
 table.matrix td { text-align:center; min-width:2.6em; padding:6px; border:2px solid var(--paper);
@@ -55,11 +66,15 @@ table.matrix thead th:first-child { writing-mode:horizontal-tb; transform:none; 
 tr.chosen { background:rgba(var(--right),.10); }
 table.tried td:last-child { min-width:18em; color:var(--soft); }
 .grid { display:grid; grid-template-columns:repeat(auto-fill, minmax(140px, 1fr)); gap:14px; }
+.grid.wide { grid-template-columns:repeat(auto-fill, minmax(210px, 1fr)); }
+.grid.wide img, .grid.wide .missing { aspect-ratio:4/3; }
+section > details { margin-top:14px; }
 figure { margin:0; border:1px solid var(--line); border-radius:8px; overflow:hidden;
   font-size:.84rem; }
 figure img, figure .missing { display:flex; width:100%; aspect-ratio:1; object-fit:cover;
   background:var(--track); align-items:center; justify-content:center; }
 figcaption { padding:8px 10px; overflow-wrap:anywhere; line-height:1.4; }
+figcaption small { display:block; color:var(--soft); font-size:.8rem; margin-top:4px; }
 figcaption .path { color:var(--soft); font-size:.76rem; display:block; }
 .facts { display:grid; grid-template-columns:repeat(auto-fit, minmax(130px, 1fr)); gap:12px;
   margin:10px 0; }

@@ -6,22 +6,13 @@ Pure: an Evaluation in, plain text out (the page escapes it).
 from __future__ import annotations
 
 from graft.model.v1 import evaluation_pb2 as pb
+from services.trainer.report.pairs import mixed, mixed_up
+from services.trainer.report.plain import count
+from services.trainer.report.plain import percent as percent
 
 KINDS = {"linear": "Logistic regression", "class_mean": "Nearest class average"}
 SCALINGS = {"l2": "vectors of length 1", "standard": "standardised features"}
 _WIDE = 0.15
-
-
-def percent(share: float) -> str:
-    """A share as a person writes it: 0.734 is `73%`; 0.004 `0.4%`, so that little is not none."""
-    value = 100 * share
-    near_end = 0 < value < 1 or 99 < value < 100
-    return f"{value:.1f}%" if near_end else f"{value:.0f}%"
-
-
-def count(number: int, noun: str, plural: str = "") -> str:
-    """`1 example`, `1,200 examples`."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def headline(evaluation: pb.Evaluation) -> str:
@@ -90,17 +81,8 @@ def _weakest(evaluation: pb.Evaluation) -> str:
 
 
 def _confused(evaluation: pb.Evaluation) -> str:
-    pairs = evaluation.confusion.pairs
-    return f"Most often, {pair(pairs[0])}" if pairs else "Not one held-out example was mixed up."
-
-
-def pair(found: pb.ConfusedPair) -> str:
-    """A pair that is mixed up, in words."""
-    times = "once" if found.count == 1 else f"{found.count:,} times"
-    return (
-        f"{found.truth} is taken for {found.answer}: {times}, {percent(found.share)} of "
-        f"all {found.truth}."
-    )
+    found = mixed_up(evaluation)
+    return f"Most often, {mixed(found[0])}" if found else "Not one held-out example was mixed up."
 
 
 def _unknown(evaluation: pb.Evaluation) -> str:

@@ -2,53 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol, Self
 
-import numpy as np
+from services.trainer.fitters import lda, logistic
+from services.trainer.fitters.base import Doubles, Fit, Indices
+from services.trainer.fitters.class_mean import fit_class_mean
+from services.trainer.fitters.lda import Moments, fit_lda
+from services.trainer.fitters.logistic import FINAL_TOLERANCE, SEARCH_TOLERANCE, fit_path
+from services.trainer.fitters.mlp import BATCH, MAX_EPOCHS, SEEDS, UNITS, fit_mlp
+from services.trainer.fitters.ridge import fit_ridge
 
-from services.common.heads.base import Floats, Head
-from services.trainer.fitters.base import Indices
-from services.trainer.fitters.class_mean import SHARPNESS, fit_class_mean
-from services.trainer.fitters.logistic import Scaling, fit_logistic, fit_path, row_space
-
-# C for vectors of length 1: from nearly the prior alone to nearly separating the classes.
-STRENGTHS = tuple(0.25 * 4.0**i for i in range(8))
-# With a median class smaller than this, a fold would train on single examples.
-MIN_FOR_LOGISTIC = 3
-# Rough costs for the estimate: evaluations of the loss along one path, and operations a second.
+# Rough costs for the estimate: evaluations of a logistic loss along one path, operations a second.
 _EVALUATIONS = 90
 _OPERATIONS_PER_S = 5e9
 
 
 @dataclass(frozen=True)
 class HeadSpec:
-    """What was asked for (the fitted head is what came out).
-
-    `rank`: how far it may bend to the examples; of two that predict alike the lower one is taken.
-    """
+    """What was asked for (the fit is what came out): a kind, and what is set of it."""
 
     kind: str
-    parameters: tuple[tuple[str, str], ...]
-    rank: tuple[int, int]
+    parameters: tuple[tuple[str, str], ...] = ()
 
 
 class Family(Protocol):
-    """Candidates of one kind and scaling."""
+    """Candidates of one kind."""
 
     @property
     def specs(self) -> tuple[HeadSpec, ...]:
         """The candidates, in the order in which `fit` answers."""
 
-    def fit(self, x: Floats, y: Indices, labels: Sequence[str]) -> Sequence[Head]:
-        """A head for every candidate, precise enough to compare them. Raises FitError."""
+    def only(self, index: int) -> Self:
+        """The family of one candidate alone."""
 
-    def fit_one(self, index: int, x: Floats, y: Indices, labels: Sequence[str]) -> Head:
-        """The head of one candidate, to full precision. Raises FitError."""
+    def fit(self, z: Doubles, y: Indices, classes: int, *, copies: int, final: bool) -> list[Fit]:
+        """A fit for every candidate to rows `[copies * n, r]` with classes `[copies * n]`.
 
-    def estimate_s(self, n: int, d: int, c: int) -> float:
-        """About how many seconds `fit` takes on n examples of d features in c classes."""
+        Precise enough to compare them, or (`final`) to serve. Raises FitError.
+        """
+
+    def estimate_s(self, n: int, r: int, c: int) -> float:
+        """About how many seconds `fit` takes on n rows of r coordinates in c classes."""
 
 
 @dataclass(frozen=True)
@@ -57,51 +53,109 @@ class ClassMeans:
 
     @property
     def specs(self) -> tuple[HeadSpec, ...]:
-        return (HeadSpec("class_mean", (("scaling", "l2"),), (2, 0)),)
+        return (HeadSpec("class_mean"),)
 
-    def fit(self, x: Floats, y: Indices, labels: Sequence[str]) -> Sequence[Head]:
-        return [fit_class_mean(x, y, labels, sharpness=SHARPNESS)]
+    def only(self, index: int) -> Self:
+        return self
 
-    def fit_one(self, index: int, x: Floats, y: Indices, labels: Sequence[str]) -> Head:
-        return self.fit(x, y, labels)[index]
+    def fit(self, z: Doubles, y: Indices, classes: int, *, copies: int, final: bool) -> list[Fit]:
+        return [fit_class_mean(z, y, classes)]
 
-    def estimate_s(self, n: int, d: int, c: int) -> float:
-        return n * d * 10 / _OPERATIONS_PER_S
+    def estimate_s(self, n: int, r: int, c: int) -> float:
+        return n * r * 10 / _OPERATIONS_PER_S
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """Ridge regression, which chooses its strength itself, by exact leave-one-out."""
+
+    @property
+    def specs(self) -> tuple[HeadSpec, ...]:
+        return (HeadSpec("ridge", (("strength", "leave-one-out"),)),)
+
+    def only(self, index: int) -> Self:
+        return self
+
+    def fit(self, z: Doubles, y: Indices, classes: int, *, copies: int, final: bool) -> list[Fit]:
+        return [fit_ridge(z, y, classes, copies=copies)]
+
+    def estimate_s(self, n: int, r: int, c: int) -> float:
+        rank = min(n, r)
+        return (20.0 * rank**3 + 12.0 * n * rank * (rank + c)) / _OPERATIONS_PER_S
+
+
+@dataclass(frozen=True)
+class Lda:
+    """Discriminant analysis along a path of shrinkages."""
+
+    shrinkages: tuple[float, ...] = lda.SHRINKAGES
+
+    @property
+    def specs(self) -> tuple[HeadSpec, ...]:
+        return tuple(HeadSpec("lda", (("shrinkage", f"{s:g}"),)) for s in self.shrinkages)
+
+    def only(self, index: int) -> Self:
+        return replace(self, shrinkages=(self.shrinkages[index],))
+
+    def fit(self, z: Doubles, y: Indices, classes: int, *, copies: int, final: bool) -> list[Fit]:
+        return [*fit_lda(Moments.of(z, y, classes), self.shrinkages, copies=copies)]
+
+    def estimate_s(self, n: int, r: int, c: int) -> float:
+        paths = 2.0 * len(self.shrinkages) * r * r * c
+        return (4.0 * n * r * (r + c) + 20.0 * r**3 + paths) / _OPERATIONS_PER_S
 
 
 @dataclass(frozen=True)
 class Logistic:
-    """L2 logistic regression of one scaling along the whole path of strengths."""
+    """L2 logistic regression along a path of strengths; `only` leads to the last of them.
 
-    scaling: Scaling
+    `unit`: the length of a row, squared: C is a share of it.
+    """
+
+    unit: float = 1.0
+    strengths: tuple[float, ...] = logistic.STRENGTHS
+    told: tuple[float, ...] = logistic.STRENGTHS
 
     @property
     def specs(self) -> tuple[HeadSpec, ...]:
-        order = 0 if self.scaling == "l2" else 1  # standardising learns 2 d numbers more
-        return tuple(
-            HeadSpec("linear", (("scaling", self.scaling), ("C", f"{c:g}")), (order, rank))
-            for rank, c in enumerate(STRENGTHS)
-        )
+        return tuple(HeadSpec("logistic", (("C", f"{c:g}"),)) for c in self.told)
 
-    def fit(self, x: Floats, y: Indices, labels: Sequence[str]) -> Sequence[Head]:
-        return fit_path(row_space(x, self.scaling), y, labels, self._strengths(x.shape[1]))
+    def only(self, index: int) -> Self:
+        wanted = self.told[index]
+        path = tuple(c for c in self.strengths if c <= wanted)
+        return replace(self, strengths=path, told=(wanted,))
 
-    def fit_one(self, index: int, x: Floats, y: Indices, labels: Sequence[str]) -> Head:
-        strengths = self._strengths(x.shape[1])[: index + 1]
-        return fit_logistic(x, y, labels, scaling=self.scaling, strengths=strengths)
+    def fit(self, z: Doubles, y: Indices, classes: int, *, copies: int, final: bool) -> list[Fit]:
+        path = [c / self.unit / copies for c in self.strengths]
+        tolerance = FINAL_TOLERANCE if final else SEARCH_TOLERANCE
+        return [*fit_path(z, y, classes, path, tolerance=tolerance)[-len(self.told) :]]
 
-    def estimate_s(self, n: int, d: int, c: int) -> float:
-        rank = min(n, d)
-        path = _EVALUATIONS * 4.0 * n * rank * c
-        return (path + 2.0 * n * d * rank + 20.0 * rank**3) / _OPERATIONS_PER_S
-
-    def _strengths(self, dim: int) -> Sequence[float]:
-        """A standardised row has a squared length of about `dim`; so C is a share of that."""
-        return STRENGTHS if self.scaling == "l2" else [c / dim for c in STRENGTHS]
+    def estimate_s(self, n: int, r: int, c: int) -> float:
+        return _EVALUATIONS * 4.0 * n * r * c / _OPERATIONS_PER_S
 
 
-def families_for(class_counts: Indices) -> tuple[Family, ...]:
-    """What is worth trying on classes of these sizes."""
-    if np.median(class_counts) < MIN_FOR_LOGISTIC:
-        return (ClassMeans(),)
-    return (ClassMeans(), Logistic("l2"), Logistic("standard"))
+@dataclass(frozen=True)
+class Mlp:
+    """Small networks of several seeds, averaged."""
+
+    seed: int
+    check: Callable[[], None] = field(default=lambda: None, compare=False)
+
+    @property
+    def specs(self) -> tuple[HeadSpec, ...]:
+        return (HeadSpec("mlp", (("units", str(UNITS)), ("networks", str(SEEDS)))),)
+
+    def only(self, index: int) -> Self:
+        return self
+
+    def fit(self, z: Doubles, y: Indices, classes: int, *, copies: int, final: bool) -> list[Fit]:
+        return [fit_mlp(z, y, classes, seed=self.seed, check=self.check)]
+
+    def estimate_s(self, n: int, r: int, c: int) -> float:
+        step = 6.0 * BATCH * UNITS * (r + c) + 40.0 * UNITS * (r + c)
+        return SEEDS * MAX_EPOCHS * (n / BATCH + 1) * step / _OPERATIONS_PER_S
+
+
+def seconds(families: Sequence[Family], n: int, r: int, c: int) -> float:
+    """The estimate for all of them."""
+    return sum(family.estimate_s(n, r, c) for family in families)

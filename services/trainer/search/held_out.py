@@ -7,17 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from graft.errors import Cancelled
-from services.common.heads.base import Floats
+from services.common.heads.base import Floats, log_softmax
 from services.trainer.data.split import Fold, SplitPlan
-from services.trainer.fitters.base import FitError
+from services.trainer.fitters.base import Doubles, Fit, FitError, Indices
 from services.trainer.search.candidates import Family, HeadSpec
-from services.trainer.search.examples import Examples, Indices
+from services.trainer.search.space import Space
 
-# Scores kept at once, over all candidates and repeats (float32: 120 MB). Where there are so many
-# classes that this is exceeded, a random part of the examples is measured.
+# Scores kept at once of one family, over all candidates and repeats (float32: 120 MB). Where there
+# are so many classes that this is exceeded, a random part of the examples is measured.
 MAX_SCORES = 30_000_000
 
 
@@ -35,77 +34,105 @@ class HeldOut:
     fold: Indices
     train_share: float
 
+    def with_repeats(self, more: HeldOut) -> HeldOut:
+        """These answers and, of the same items, those of further repeats."""
+        return replace(
+            self,
+            log_proba=np.concatenate([self.log_proba, more.log_proba]),
+            fold=np.concatenate([self.fold, more.fold]),
+        )
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A family in a space; `about` says which cut and views that is, for the table."""
+
+    family: Family
+    space: Space
+    about: tuple[tuple[str, str], ...]
+
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of one candidate."""
+    """What came of one candidate: the `index`-th of the contender's family.
+
+    An average has the trials that it is made of in `members`, and no contender.
+    """
 
     spec: HeadSpec
-    family: Family
-    index: int  # in the family
+    contender: Contender | None
+    index: int
     seconds: float
     held_out: HeldOut | None = None
     error: str = ""
+    members: tuple[Trial, ...] = ()
+
+    @property
+    def about(self) -> tuple[tuple[str, str], ...]:
+        """The cut and the views."""
+        return self.members[0].about if self.contender is None else self.contender.about
 
 
-@dataclass(frozen=True)
+@dataclass
 class Watch:
-    """How a long computation of `total` fits, `done` of which are over, is followed and stopped."""
+    """Follows a long computation: owns the count of what is done and ends it when asked to."""
 
     progress: Callable[[int, int], None]
     cancelled: Callable[[], bool]
     total: int
     done: int = 0
 
-    def step(self, further: int) -> None:
-        """Says that `further` fits more are over. Raises Cancelled when asked to stop."""
-        done = self.done + further
-        self.progress(done, self.total)
+    def step(self) -> None:
+        """Says that one more fit begins. Raises Cancelled when asked to stop."""
+        self.progress(min(self.done, self.total), self.total)
+        self.check()
+        self.done += 1
+
+    def check(self) -> None:
+        """Raises Cancelled when asked to stop."""
         if self.cancelled():
-            raise Cancelled(f"the search was cancelled after {done} of {self.total} fits")
+            raise Cancelled(f"the search was cancelled after {self.done} of {self.total} fits")
 
 
-def run_trials(
-    examples: Examples, families: Sequence[Family], plan: SplitPlan, *, seed: int, watch: Watch
-) -> list[Trial]:
-    """Cross-validates every family over the plan; a failing family becomes failed trials."""
-    candidates = sum(len(family.specs) for family in families)
-    items = _measured(examples, plan, candidates, seed)
-    trials: list[Trial] = []
-    for i, family in enumerate(families):
-        stage = replace(watch, done=watch.done + i * len(plan.folds))
-        trials += _run_family(examples, family, plan, items, stage)
-    return trials
-
-
-def _measured(examples: Examples, plan: SplitPlan, candidates: int, seed: int) -> Indices:
-    tested = np.setdiff1d(np.arange(len(examples.y)), plan.never_tested)
-    limit = MAX_SCORES // (len(examples.labels) * max(plan.repeats, 1) * candidates)
+def measured_items(y: Indices, classes: int, plan: SplitPlan, members: int, seed: int) -> Indices:
+    """The examples whose held-out answers are kept: all that can be held out, or a random part."""
+    tested = np.setdiff1d(np.arange(len(y)), plan.never_tested)
+    limit = max(MAX_SCORES // (classes * max(plan.repeats, members)), 1)
     if len(tested) <= limit:
         return tested
     return np.sort(np.random.default_rng([seed, 1]).choice(tested, limit, replace=False))
 
 
-def _run_family(
-    examples: Examples, family: Family, plan: SplitPlan, items: Indices, watch: Watch
+def run_trials(
+    contender: Contender,
+    y: Indices,
+    classes: int,
+    plan: SplitPlan,
+    items: Indices,
+    watch: Watch,
 ) -> list[Trial]:
+    """Cross-validates a contender over the folds of `plan`; a failure becomes failed trials."""
+    family = contender.family
     began = time.perf_counter()
-    shape = (len(family.specs), plan.repeats, len(items), len(examples.labels))
+    shape = (len(family.specs), plan.repeats, len(items), classes)
     scores = np.empty(shape, np.float32)
     fold_of = np.empty(shape[1:3], np.int64)
+    first = min((fold.repeat for fold in plan.folds), default=0)
     error = ""
     try:
         for number, fold in enumerate(plan.folds):
-            watch.step(number)
+            watch.step()
             where, rows = _positions(items, fold)
-            fold_of[fold.repeat, where] = number
-            scores[:, fold.repeat, where] = _scores(examples, family, fold.train, rows)
+            fold_of[fold.repeat - first, where] = number
+            for i, fit in enumerate(_fits(contender, y, classes, fold.train)):
+                z = contender.space.z[rows]
+                scores[i, fold.repeat - first, where] = log_softmax(_logits(fit, z))
     except FitError as cause:
         error = str(cause)
-    seconds = (time.perf_counter() - began) / len(family.specs)
+    spent = (time.perf_counter() - began) / len(family.specs)
     kept = [HeldOut(items, score, fold_of, plan.train_share) for score in scores]
     return [
-        Trial(spec, family, i, seconds, None if error else kept[i], error)
+        Trial(spec, contender, i, spent, None if error else kept[i], error)
         for i, spec in enumerate(family.specs)
     ]
 
@@ -116,9 +143,23 @@ def _positions(items: Indices, fold: Fold) -> tuple[Indices, Indices]:
     return where, items[where]
 
 
-def _scores(
-    examples: Examples, family: Family, train: Indices, rows: Indices
-) -> NDArray[np.float32]:
-    heads = family.fit(examples.x[train], examples.y[train], examples.labels)
-    x = examples.x[rows]
-    return np.stack([head.log_proba(x) for head in heads])
+def _fits(
+    contender: Contender, y: Indices, classes: int, train: Indices, *, final: bool = False
+) -> Sequence[Fit]:
+    space = contender.space
+    return contender.family.fit(
+        space.z[space.rows(train)],
+        np.tile(y[train], space.copies),
+        classes,
+        copies=space.copies,
+        final=final,
+    )
+
+
+def fit_all(contender: Contender, y: Indices, classes: int) -> Fit:
+    """The fit of a contender with a single candidate to all examples. Raises FitError."""
+    return _fits(contender, y, classes, np.arange(len(y)), final=True)[0]
+
+
+def _logits(fit: Fit, z: Doubles) -> Floats:
+    return np.asarray(fit.logits(z), dtype=np.float32)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from services.trainer.data.split import SplitPlan
-from services.trainer.search.candidates import MIN_FOR_LOGISTIC
-from services.trainer.search.examples import Examples
+from services.trainer.search.bank import Bank
 from services.trainer.search.held_out import HeldOut
+from services.trainer.search.rounds import MIN_TO_COMPARE
 
 UNMEASURED = (
     "No class has two different examples, so that none could be held back: how accurate the model "
@@ -18,7 +18,7 @@ _IMBALANCE = 10
 
 
 def notes_on(
-    examples: Examples, plan: SplitPlan, held_out: HeldOut | None, untried: int
+    examples: Bank, plan: SplitPlan, held_out: HeldOut | None, untried: int
 ) -> tuple[str, ...]:
     """What limits the numbers of this search, most important first."""
     found = [
@@ -31,16 +31,16 @@ def notes_on(
     return tuple(note for note in found if note)
 
 
-def _small(examples: Examples) -> str:
-    if np.median(examples.class_counts) >= MIN_FOR_LOGISTIC:
+def _small(examples: Bank) -> str:
+    if np.median(examples.class_counts) >= MIN_TO_COMPARE:
         return ""
     return (
-        f"Most classes have fewer than {MIN_FOR_LOGISTIC} examples: each was reduced to its "
+        f"Most classes have fewer than {MIN_TO_COMPARE} examples: each was reduced to its "
         "average. A few more examples of each class will help a lot."
     )
 
 
-def _never_tested(examples: Examples, plan: SplitPlan) -> str:
+def _never_tested(examples: Bank, plan: SplitPlan) -> str:
     classes = np.unique(examples.y[plan.never_tested])
     if not len(classes):
         return ""
@@ -52,7 +52,7 @@ def _never_tested(examples: Examples, plan: SplitPlan) -> str:
     )
 
 
-def _imbalance(examples: Examples) -> str:
+def _imbalance(examples: Bank) -> str:
     counts = examples.class_counts
     low, high = int(counts.argmin()), int(counts.argmax())
     if counts[high] < _IMBALANCE * counts[low]:
@@ -63,7 +63,7 @@ def _imbalance(examples: Examples) -> str:
     )
 
 
-def _part(examples: Examples, plan: SplitPlan, held_out: HeldOut | None) -> str:
+def _part(examples: Bank, plan: SplitPlan, held_out: HeldOut | None) -> str:
     tested = len(examples.y) - len(plan.never_tested)
     if held_out is None or len(held_out.items) == tested:
         return ""

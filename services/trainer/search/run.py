@@ -10,35 +10,43 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from graft.errors import Internal
-from services.common.heads.base import Calibration, Head
+from services.common.heads.base import Calibration
+from services.common.heads.head import Head
 from services.trainer.data.split import SplitPlan, stratified_folds
 from services.trainer.fitters.base import FitError
-from services.trainer.search.calibrate import temper, unknown_threshold
-from services.trainer.search.candidates import Family, HeadSpec, families_for
+from services.trainer.fitters.ridge import fit_ridge
+from services.trainer.search.bank import Bank
+from services.trainer.search.calibrate import temper
+from services.trainer.search.candidates import HeadSpec, Ridge
+from services.trainer.search.cuts import LAST, candidate_cuts
+from services.trainer.search.deliver import deliver
 from services.trainer.search.examples import Examples, check
-from services.trainer.search.held_out import HeldOut, Trial, Watch, run_trials
+from services.trainer.search.held_out import HeldOut, Trial, Watch, measured_items
 from services.trainer.search.notes import UNMEASURED, notes_on
-from services.trainer.search.select import Choice, Scores, choose, score
+from services.trainer.search.rounds import FINALISTS, Rounds
+from services.trainer.search.select import Scores, optimism, reasons
+from services.trainer.search.space import Space
 
 FOLDS = 5
 # Repeats lessen the luck of one division where folds are small and cheap.
 _REPEATED_EXAMPLES = 500
 _MAX_REPEATS = 5
 _ONE_REPEAT_ABOVE = 600
+# The temperature of a head of which nothing could be held out.
+ALONE_TEMPERATURE = 1.0
 
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """What may be set. `unknown_rate`: the share of known inputs that may be flagged unknown.
+    """What may be set. `budget_s`: what would take longer is not tried any more.
 
     `blas_threads`: matrices of a few hundred rows gain nothing from a second thread, and lose much
-    on a busy machine. `max_seconds`: an estimate above it leaves a family untried.
+    on a busy machine.
     """
 
     seed: int = 0
-    unknown_rate: float = 0.05
     blas_threads: int = 1
-    max_seconds: float = 60.0
+    budget_s: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -57,68 +65,54 @@ class CandidateRow:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """`held_out`: the calibrated held-out answers of the chosen candidate; None where no example
-    could be held out, and accuracy cannot be measured. `notes`: sentences for the report."""
+    """`head` answers the joined vectors of `endpoints`; `examples` are those with the features that
+    it makes of them. `held_out`: the calibrated held-out answers of the chosen candidate; None
+    where no example could be held out, and accuracy cannot be measured. `optimism`: how much too
+    good their accuracy is for having been chosen. `notes`: sentences for the report."""
 
     head: Head
+    endpoints: tuple[str, ...]
+    examples: Examples
     parameters: dict[str, str]
     rows: tuple[CandidateRow, ...]
+    plan: SplitPlan
     held_out: HeldOut | None
+    optimism: float
     notes: tuple[str, ...]
 
 
 def search(
-    examples: Examples,
+    bank: Bank,
     settings: SearchSettings | None = None,
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
+    enough: Callable[[], bool] = lambda: False,
 ) -> SearchResult:
     """Tries every candidate by cross-validation and fits the best one to all examples.
 
-    Deterministic: the same arguments give the same bits on one machine. `progress(done, total)` and
-    `cancelled()` are called between fits. Raises FailedPrecondition or InvalidArgument for
-    examples that no head can be fitted to, Cancelled when `cancelled()` is true, Internal when
-    every candidate failed.
+    Deterministic while the budget lasts: the same arguments give the same bits on one machine.
+    `progress(done, total)` and `cancelled()` are called between fits; `enough()` ends the search
+    with what it has. Raises FailedPrecondition or InvalidArgument for examples that no head can be
+    fitted to, Cancelled when `cancelled()` is true, Internal when every candidate failed.
     """
     settings = settings or SearchSettings()
-    check(examples)
+    check(bank.examples(LAST))
     plan = stratified_folds(
-        examples.y,
-        examples.groups,
-        folds=FOLDS,
-        repeats=_repeats(len(examples.y)),
-        seed=settings.seed,
+        bank.y, bank.groups, folds=FOLDS, repeats=_repeats(len(bank.y)), seed=settings.seed
     )
-    families = families_for(examples.class_counts)
     with threadpool_limits(limits=settings.blas_threads, user_api="blas"):
-        if plan.folds:
-            return _compare(examples, settings, families, plan, progress, cancelled)
-        return _unmeasured(examples, families[0], Watch(progress, cancelled, 1))
+        if not plan.folds:
+            return _unmeasured(bank, plan, progress)
+        deadline = time.monotonic() + settings.budget_s
 
+        def left_s() -> float:
+            return 0.0 if enough() else deadline - time.monotonic()
 
-def _compare(
-    examples: Examples,
-    settings: SearchSettings,
-    families: tuple[Family, ...],
-    plan: SplitPlan,
-    progress: Callable[[int, int], None],
-    cancelled: Callable[[], bool],
-) -> SearchResult:
-    cost = {family: _estimate_s(family, examples, plan) for family in families}
-    tried = [f for f in families if f is families[0] or cost[f] <= settings.max_seconds]
-    left = [
-        _untried(spec, cost[family], settings)
-        for family in families
-        if family not in tried
-        for spec in family.specs
-    ]
-    fits = len(tried) * len(plan.folds)
-    watch = Watch(progress, cancelled, fits + 1)
-    trials = run_trials(examples, tried, plan, seed=settings.seed, watch=watch)
-    result = _finish(examples, settings, trials, left, replace(watch, done=fits))
-    progress(fits + 1, fits + 1)
-    return replace(result, notes=notes_on(examples, plan, result.held_out, len(left)))
+        watch = Watch(progress, cancelled, _fits(bank, plan))
+        items = measured_items(bank.y, len(bank.labels), plan, _candidates(bank), settings.seed)
+        rounds = Rounds(bank, plan, items, settings.seed, watch, left_s)
+        return _finish(rounds, rounds.run())
 
 
 def _repeats(n: int) -> int:
@@ -127,91 +121,112 @@ def _repeats(n: int) -> int:
     return int(np.clip(_REPEATED_EXAMPLES // n, 2, _MAX_REPEATS))
 
 
-def _estimate_s(family: Family, examples: Examples, plan: SplitPlan) -> float:
-    n = int(len(examples.y) * plan.train_share)
-    one = family.estimate_s(n, examples.x.shape[1], len(examples.labels))
-    return one * len(plan.folds)
+def _candidates(bank: Bank) -> int:
+    return 8 * (len(candidate_cuts(tuple(bank.vectors))) + 3)
 
 
-def _untried(spec: HeadSpec, estimate_s: float, settings: SearchSettings) -> CandidateRow:
-    reason = (
-        f"not tried: it would take about {estimate_s:.0f} s, "
-        f"the limit is {settings.max_seconds:.0f} s"
-    )
-    return CandidateRow(spec.kind, dict(spec.parameters), None, None, None, 0.0, False, reason)
+def _fits(bank: Bank, plan: SplitPlan) -> int:
+    """About how many fits there will be, for the progress."""
+    once = len(plan.part(0, 1).folds)
+    tried = len(candidate_cuts(tuple(bank.vectors))) + 4
+    return once * (tried + FINALISTS * (plan.repeats - 1)) + 1
 
 
-def _finish(
-    examples: Examples,
-    settings: SearchSettings,
-    trials: list[Trial],
-    left: list[CandidateRow],
-    watch: Watch,
-) -> SearchResult:
-    scores = [
-        None if trial.held_out is None else score(trial.held_out, examples.y[trial.held_out.items])
-        for trial in trials
-    ]
-    if all(found is None for found in scores):
+def _finish(rounds: Rounds, chosen: int) -> SearchResult:
+    bank, trials = rounds.bank, rounds.trials
+    if chosen < 0:
         raise Internal(f"every candidate failed; the first with: {trials[0].error}")
-    choice = choose(trials, scores)
-    trial, found = trials[choice.chosen], scores[choice.chosen]
+    trial, found = trials[chosen], rounds.scores[chosen]
     assert trial.held_out is not None
     assert found is not None
-    held_out = replace(
-        trial.held_out, log_proba=temper(trial.held_out.log_proba, found.temperature)
+    rounds.watch.check()
+    made = deliver(trial, bank, rounds.items)
+    answers = temper(trial.held_out.log_proba, found.temperature)
+    held_out = replace(trial.held_out, log_proba=answers)
+    rounds.watch.progress(rounds.watch.total, rounds.watch.total)
+    return SearchResult(
+        head=made.head.calibrated(Calibration(found.temperature)),
+        endpoints=made.endpoints,
+        examples=_examples(bank, made.head, made.endpoints),
+        parameters=_parameters(trial),
+        rows=(*_rows(rounds, chosen), *_untried(rounds)),
+        plan=rounds.plan,
+        held_out=held_out,
+        optimism=optimism(trials, bank.y[rounds.items]),
+        notes=notes_on(bank, rounds.plan, held_out, len(rounds.untried)),
     )
-    calibration = Calibration(
-        found.temperature, unknown_threshold(held_out.log_proba, settings.unknown_rate)
-    )
-    head = _fit_chosen(trial, examples, watch).calibrated(calibration)
-    rows = [*_rows(trials, scores, choice), *left]
-    return SearchResult(head, dict(trial.spec.parameters), tuple(rows), held_out, ())
 
 
-def _fit_chosen(trial: Trial, examples: Examples, watch: Watch) -> Head:
-    watch.step(0)
-    try:
-        return trial.family.fit_one(trial.index, examples.x, examples.y, examples.labels)
-    except FitError as cause:
-        raise Internal(f"the chosen head could not be fitted to all examples: {cause}") from cause
+def _examples(bank: Bank, head: Head, endpoints: tuple[str, ...]) -> Examples:
+    parts = [bank.vectors[name].astype(np.float32) for name in endpoints]
+    x = head.blocks.features(np.concatenate(parts, axis=1))
+    return Examples(x, bank.y, bank.labels, bank.groups)
 
 
-def _rows(trials: list[Trial], scores: list[Scores | None], choice: Choice) -> list[CandidateRow]:
+def _parameters(trial: Trial) -> dict[str, str]:
+    return {"method": trial.spec.kind, **dict(trial.spec.parameters), **dict(trial.about)}
+
+
+def _rows(rounds: Rounds, chosen: int) -> list[CandidateRow]:
+    why = reasons(rounds.trials, rounds.scores, chosen)
     return [
-        CandidateRow(
-            kind=trial.spec.kind,
-            parameters=dict(trial.spec.parameters),
-            log_loss=found.log_loss if found else None,
-            standard_error=found.standard_error if found else None,
-            accuracy=found.accuracy if found else None,
-            seconds=trial.seconds,
-            chosen=i == choice.chosen,
-            reason=reason,
+        _row(trial, found, i == chosen, reason)
+        for i, (trial, found, reason) in enumerate(
+            zip(rounds.trials, rounds.scores, why, strict=True)
         )
-        for i, (trial, found, reason) in enumerate(zip(trials, scores, choice.reasons, strict=True))
     ]
 
 
-def _unmeasured(examples: Examples, family: Family, watch: Watch) -> SearchResult:
+def _row(trial: Trial, found: Scores | None, chosen: bool, reason: str) -> CandidateRow:
+    return CandidateRow(
+        kind=trial.spec.kind,
+        parameters={**dict(trial.spec.parameters), **dict(trial.about)},
+        log_loss=found.log_loss if found else None,
+        standard_error=found.standard_error if found else None,
+        accuracy=found.accuracy if found else None,
+        seconds=trial.seconds,
+        chosen=chosen,
+        reason=reason,
+    )
+
+
+def _untried(rounds: Rounds) -> list[CandidateRow]:
+    return [
+        CandidateRow(
+            spec.kind,
+            {**dict(spec.parameters), **dict(about)},
+            None,
+            None,
+            None,
+            0.0,
+            False,
+            f"not tried: it would take about {cost:.0f} s, more than was left of the budget",
+        )
+        for spec, about, cost in rounds.untried
+    ]
+
+
+def _unmeasured(bank: Bank, plan: SplitPlan, progress: Callable[[int, int], None]) -> SearchResult:
     """No class has two groups of examples: one kind of head, and no number to show for it."""
-    watch.step(0)
     began = time.perf_counter()
     try:
-        head = family.fit_one(0, examples.x, examples.y, examples.labels)
+        space = Space.of(bank, LAST)
+        head = space.head(fit_ridge(space.z, bank.y, len(bank.labels)), bank.labels)
     except FitError as cause:
-        raise Internal(f"the class means could not be taken: {cause}") from cause
-    spec = family.specs[0]
+        raise Internal(f"no head could be fitted: {cause}") from cause
+    spec: HeadSpec = Ridge().specs[0]
     reason = "taken: no class has two different examples, so that nothing can be compared"
-    row = CandidateRow(
-        spec.kind,
-        dict(spec.parameters),
-        None,
-        None,
-        None,
-        time.perf_counter() - began,
-        True,
-        reason,
+    seconds = time.perf_counter() - began
+    row = CandidateRow(spec.kind, {"cut": str(LAST)}, None, None, None, seconds, True, reason)
+    progress(1, 1)
+    return SearchResult(
+        head=head.calibrated(Calibration(ALONE_TEMPERATURE)),
+        endpoints=LAST.endpoints,
+        examples=_examples(bank, head, LAST.endpoints),
+        parameters={"method": spec.kind, "cut": str(LAST)},
+        rows=(row,),
+        plan=plan,
+        held_out=None,
+        optimism=0.0,
+        notes=(UNMEASURED,),
     )
-    watch.progress(1, 1)
-    return SearchResult(head, dict(spec.parameters), (row,), None, (UNMEASURED,))

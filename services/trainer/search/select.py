@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from services.trainer.fitters.base import Indices
 from services.trainer.search.calibrate import fit_temperature, item_losses, temper
-from services.trainer.search.candidates import HeadSpec
-from services.trainer.search.examples import Indices
 from services.trainer.search.held_out import HeldOut, Trial
 
 
@@ -56,71 +55,62 @@ def _standard_error(by_repeat: NDArray[np.float64], fold: Indices) -> float:
     return float(means.std(ddof=1) / np.sqrt(len(means) / len(by_repeat)))
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The index of the candidate taken, and a reason for every one."""
-
-    chosen: int
-    reasons: tuple[str, ...]
+def best(scores: Sequence[Scores | None]) -> int:
+    """The index of the lowest loss, the first of equals; -1 when nothing has one."""
+    losses = [np.inf if found is None else found.log_loss for found in scores]
+    return int(np.argmin(losses)) if np.isfinite(losses).any() else -1
 
 
-def choose(trials: Sequence[Trial], scores: Sequence[Scores | None]) -> Choice:
-    """The one-standard-error rule between families, the lowest loss within one.
-
-    Of the families that hold a candidate within one standard error of the lowest loss, the simplest
-    is taken (the error is that of the difference item by item: how hard the items are cancels
-    out), and of its candidates the one with the lowest loss. Within a family the rule is not
-    applied: taking the strongest regularisation within an error cost 0.3 points of accuracy on the
-    draws named in `score`.
-    """
-    tried = [i for i, found in enumerate(scores) if found is not None]
-    best = min(tried, key=lambda i: (_loss(scores[i]), trials[i].spec.rank))
-    near = [
-        i for i in tried if _excess(scores[i], scores[best])[0] <= _excess_error(scores, i, best)
-    ]
-    chosen = min(
-        near, key=lambda i: (trials[i].spec.rank[0], _loss(scores[i]), trials[i].spec.rank)
-    )
-    reasons = [_reason(trials, scores, i, chosen, best) for i in range(len(trials))]
-    return Choice(chosen, tuple(reasons))
-
-
-def _loss(scores: Scores | None) -> float:
-    return np.inf if scores is None else scores.log_loss
-
-
-def _excess(scores: Scores | None, best: Scores | None) -> tuple[float, float]:
-    """How much worse than the best, and the standard error of that."""
-    if scores is None or best is None:
-        return np.inf, 0.0
-    gap = scores.losses - best.losses
+def excess(scores: Scores, lowest: Scores) -> tuple[float, float]:
+    """How much worse than the lowest, and the standard error of that: taken item by item, so that
+    how hard the items are cancels out."""
+    gap = scores.losses - lowest.losses
     spread = float(gap.std(ddof=1)) if len(gap) > 1 else 0.0
     return float(gap.mean()), spread / float(np.sqrt(len(gap)))
 
 
-def _excess_error(scores: Sequence[Scores | None], i: int, best: int) -> float:
-    return _excess(scores[i], scores[best])[1]
+def optimism(trials: Sequence[Trial], y: Indices) -> float:
+    """How much too good the accuracy of the best of these looks, because it is the best.
+
+    For each fold the choice is made anew by the losses on the other folds, and the candidate that
+    is chosen answers the fold. What the accuracy loses by that is what was gained by looking
+    (Varma and Simon, 2006, whose nested cross-validation this is without the second fitting). The
+    trials answer the same items in the same folds; only first repeats are compared.
+    """
+    answered = [trial.held_out for trial in trials if trial.held_out is not None]
+    if len(answered) < 2:
+        return 0.0
+    fold = answered[0].fold[0]
+    losses = np.stack([_losses(one, y) for one in answered])
+    right = np.stack([one.log_proba[0].argmax(axis=1) == y for one in answered])
+    honest = np.zeros(len(y), np.bool_)
+    for number in np.unique(fold):
+        here = fold == number
+        honest[here] = right[int(losses[:, ~here].mean(axis=1).argmin())][here]
+    return max(0.0, float(right[int(losses.mean(axis=1).argmin())].mean() - honest.mean()))
 
 
-def _reason(
-    trials: Sequence[Trial],
-    scores: Sequence[Scores | None],
-    i: int,
-    chosen: int,
-    best: int,
-) -> str:
-    if scores[i] is None:
-        return f"failed: {trials[i].error}"
-    gap, error = _excess(scores[i], scores[best])
-    distance = f"{gap:.3f} ± {error:.3f}"
-    if i == chosen:
-        if i == best:
-            return "taken: the lowest held-out loss of all"
-        return f"taken: the simplest kind within one standard error of the lowest loss ({distance})"
-    if i == best:
-        return f"left: the lowest loss, but {_name(trials[chosen].spec)} is simpler and as good"
-    return f"left: its held-out loss is {distance} above the lowest"
+def _losses(held_out: HeldOut, y: Indices) -> NDArray[np.float64]:
+    first = held_out.log_proba[:1]
+    return item_losses(temper(first, fit_temperature(first, y)), y)[0]
 
 
-def _name(spec: HeadSpec) -> str:
-    return " ".join([spec.kind, *(f"{key}={value}" for key, value in spec.parameters)])
+def reasons(
+    trials: Sequence[Trial], scores: Sequence[Scores | None], chosen: int
+) -> tuple[str, ...]:
+    """Why each candidate was taken or left."""
+    return tuple(
+        _reason(trial, found, scores[chosen], i == chosen)
+        for i, (trial, found) in enumerate(zip(trials, scores, strict=True))
+    )
+
+
+def _reason(trial: Trial, scores: Scores | None, chosen: Scores | None, is_chosen: bool) -> str:
+    if scores is None or chosen is None:
+        return f"failed: {trial.error}"
+    if is_chosen:
+        return "taken: the lowest held-out loss"
+    gap, error = excess(scores, chosen)
+    if abs(gap) <= error:
+        return f"left: as good as the one taken ({gap:+.3f} ± {error:.3f})"
+    return f"left: its held-out loss is {gap:+.3f} ± {error:.3f} from the one taken"

@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 from services.embedder.backbones import bundled
-from services.embedder.engines.module import Module, load_module
 from services.embedder.preprocess import Preprocess
+from services.networks.module import Module, load_module
 from tests.support.images import picture, pixels
 from tests.support.savedmodel import THREADS
 

@@ -7,12 +7,14 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from graft.embedder.v1 import backbone_pb2
 from graft.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable
 from services.common.store import open_store
 from services.embedder import loaded as loaded_module
+from services.embedder import maps
 from services.embedder.engines.base import Engine
 from services.embedder.loaded import Backbones
 from services.embedder.pipeline import Workshop
@@ -33,10 +35,10 @@ class Shelf:
             self.store, self._load, self.workshop, queue_items=16, on_death=lambda: None
         )
 
-    def _load(self, backbone: backbone_pb2.Backbone) -> Engine:
-        self.loads.append(backbone.name)
+    def _load(self, backbone: backbone_pb2.Backbone, maps: bool) -> Engine:
+        self.loads.append(backbone.name + ":maps" * maps)
         self.before()
-        return FakeEngine()
+        return FakeEngine(maps=maps)
 
     async def close(self) -> None:
         await self.backbones.close(5.0)
@@ -152,3 +154,47 @@ async def test_only_so_many_spellings_are_remembered(
         enter(shelf.store, name)
         await shelf.backbones.get(f"backbones/{name}")
     assert len(shelf.backbones._names) == 2
+
+
+async def test_who_asks_for_maps_gets_an_engine_of_their_own(shelf: Shelf) -> None:
+    backbone = enter(shelf.store, "tiny")
+    of_maps = await shelf.backbones.get("backbones/tiny", maps=True)
+    assert shelf.loads == ["backbones/tiny:maps"]
+    assert shelf.backbones.engine_of(backbone.digest) == ""  # vectors would still have to wait
+    of_vectors = await shelf.backbones.get("backbones/tiny")
+    assert of_vectors.pipeline is not of_maps.pipeline
+    assert shelf.loads == ["backbones/tiny:maps", "backbones/tiny"]
+    again = await shelf.backbones.get(f"backbones/tiny@{backbone.digest}", maps=True)
+    assert again.pipeline is of_maps.pipeline
+    data = encode(picture(), "PNG")
+    (answer,) = (await again.pipeline.embed([data], ("map",))).vectors["map"]
+    wanted = (await of_vectors.pipeline.embed([data], ("map",))).vectors["map"][0]
+    assert answer.shape == (8, 8, 8)
+    assert np.allclose(answer.mean(axis=(0, 1)), wanted, atol=1e-5)
+
+
+async def test_maps_in_memory_are_bounded_by_their_bytes(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maps, "MEMORY_BYTES", 3 * 8 * 8 * 8 * 4)
+    enter(shelf.store, "map", spatial=True)
+    found = await shelf.backbones.get("backbones/map", maps=True)
+    data = encode(picture(), "PNG")
+    with pytest.raises(Unavailable, match=r"at most 3 items"):
+        await found.pipeline.embed([data] * 4, ("map",))
+    assert (await found.pipeline.embed([data] * 3, ("map",))).vectors["map"].shape == (3, 8, 8, 8)
+
+
+async def test_an_idle_engine_of_maps_goes_like_any_other(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loaded_module, "MAX_LOADED", 2)
+    for name in ("a", "b"):
+        enter(shelf.store, name)
+    await shelf.backbones.get("backbones/a", maps=True)
+    for name in ("a", "b"):
+        await shelf.backbones.get(f"backbones/{name}")
+    await shelf.backbones.get("backbones/a")
+    assert shelf.loads == ["backbones/a:maps", "backbones/a", "backbones/b"]
+    await shelf.backbones.get("backbones/a", maps=True)
+    assert shelf.loads[-1] == "backbones/a:maps"

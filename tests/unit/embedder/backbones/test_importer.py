@@ -14,9 +14,10 @@ import pytest
 
 from graft.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable
 from graft.names import BackboneName
+from services.common.backbones import catalogue, record
 from services.common.store import open_store
 from services.common.store.base import ObjectInfo, Store
-from services.embedder.backbones import bundled, catalogue, record
+from services.embedder.backbones import bundled
 from services.embedder.backbones.__main__ import main
 from services.embedder.backbones.importer import Wishes, import_backbone
 from tests.support.savedmodel import save, save_with_metadata

@@ -10,8 +10,8 @@ from graft.embedder.v1 import backbone_pb2
 from graft.errors import DataLoss, NotFound
 from graft.names import BackboneName
 from services.common import layout
+from services.common.backbones import record
 from services.common.store.base import Store
-from services.embedder.backbones import record
 
 MAX_CACHED = 16
 """Backbones whose files stay in the cache folder; the least recently fetched go first."""

@@ -27,6 +27,8 @@ from graft.names import BackboneName
 
 RECORD = "backbone.json"
 FILES = "saved_model/"
+DEFAULT = "default"
+"""The endpoint that every backbone has: the vector of the plain call."""
 _CHUNK_BYTES = 1 << 20
 
 

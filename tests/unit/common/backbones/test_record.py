@@ -9,7 +9,7 @@ import pytest
 
 from graft.embedder.v1 import backbone_pb2
 from graft.errors import DataLoss
-from services.embedder.backbones import record
+from services.common.backbones import record
 
 
 def made(**changes: object) -> backbone_pb2.Backbone:

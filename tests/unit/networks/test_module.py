@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from graft.errors import FailedPrecondition
-from services.embedder.engines.module import load_module
+from services.networks.module import load_module
 from tests.support.engines import SIDE, FakeEngine, item
 from tests.support.savedmodel import save
 

@@ -7,7 +7,7 @@ The contract, as far as Graft needs it:
 - Cut layers are optional: `obj(images, return_endpoints=True)` or the signature `endpoints` answers
   a dict of tensors [N, dim] or [N, h, w, channels]. Others in the dict are left out.
 
-Feature maps are averaged over their positions inside the graph.
+Feature maps are averaged over their positions inside the graph, unless they are asked for as such.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 import tensorflow as tf
 
 from graft.errors import FailedPrecondition, InvalidArgument
-from services.embedder.engines.base import DEFAULT
+from services.common.backbones.record import DEFAULT
 
 _UNFIT_CHARACTERS = re.compile(r"[^A-Za-z0-9_.-]")
 _MISMATCH = (ValueError, TypeError)  # how a restored function says that it has no such form
@@ -44,6 +44,18 @@ class Module:
 
         def run(images: Any) -> dict[str, Any]:
             return {name: _pool(value) for name, value in self.call(images).items()}
+
+        return tf.function(run, input_signature=[spec], autograph=False)
+
+    def spatial(self, height: int, width: int) -> Any:
+        """A tf.function float32 [N, height, width, 3] -> {endpoint: float32 [N, h, w, channels]},
+        of those endpoints that are feature maps.
+        """
+        spec = tf.TensorSpec([None, height, width, 3], tf.float32)
+
+        def run(images: Any) -> dict[str, Any]:
+            maps = {k: v for k, v in self.call(images).items() if v.shape.rank == 4}
+            return {name: tf.cast(value, tf.float32) for name, value in maps.items()}
 
         return tf.function(run, input_signature=[spec], autograph=False)
 

@@ -11,10 +11,10 @@ from graft.embedder.v1 import backbone_pb2
 from graft.errors import DataLoss, NotFound
 from graft.names import BackboneName
 from services.common import layout
+from services.common.backbones import catalogue, record
+from services.common.backbones.catalogue import Cache
 from services.common.store import open_store
 from services.common.store.base import Store
-from services.embedder.backbones import catalogue, record
-from services.embedder.backbones.catalogue import Cache
 
 
 @pytest.fixture

@@ -1,0 +1,80 @@
+"""The shared image sets as embeddings in files, one for each backbone and set.
+
+A folder holds `{backbone}__{set}.npz` with `classes`, `train_y`, `test_y` and, for each endpoint,
+`train_orig_{endpoint}` and `test_orig_{endpoint}`. The draws are those of shared/baselines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.trainer.search.bank import Bank
+
+ENDPOINTS = ("stride16", "stride32", "default")
+SETS = ("clothing", "houses", "magnetic_tile", "cat_dog", "cifar10", "omniglot20")
+
+Indices = NDArray[np.int64]
+Vectors = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class FeatureFile:
+    """One set as one backbone sees it."""
+
+    backbone: str
+    name: str
+    labels: tuple[str, ...]
+    train: Vectors
+    train_y: Indices
+    test: Vectors
+    test_y: Indices
+
+    def draw(self, seed: int, k: int) -> Indices:
+        """The train pictures of a draw of k (or all there are) a class."""
+        rng = np.random.default_rng(seed)
+        found = []
+        for label in range(len(self.labels)):
+            files = np.flatnonzero(self.train_y == label)
+            found.append(files[rng.permutation(len(files))[:k]])
+        return np.concatenate(found)
+
+    def has(self, k: int) -> bool:
+        """Whether most classes have k training pictures."""
+        return bool(np.median(np.bincount(self.train_y)) >= k)
+
+    def bank(self, rows: Indices, y: Indices | None = None) -> Bank:
+        """What a search takes, of these train pictures; under other labels where `y` is given."""
+        vectors = {name: vector[rows] for name, vector in self.train.items()}
+        classes = self.train_y[rows] if y is None else y
+        return Bank(vectors, classes, self.labels, np.arange(len(rows)))
+
+
+def read_all(folder: Path, backbones: list[str]) -> Iterator[FeatureFile]:
+    """Every set of these backbones, or of all there are; those that have no file are passed over.
+
+    Raises FileNotFoundError where there is none at all.
+    """
+    named = backbones or sorted({path.stem.split("__")[0] for path in folder.glob("*__*.npz")})
+    paths = [folder / f"{backbone}__{name}.npz" for backbone in named for name in SETS]
+    there = [path for path in paths if path.exists()]
+    if not there:
+        raise FileNotFoundError(f"embeddings are named backbone__set.npz; none in {folder}")
+    return map(_read, there)
+
+
+def _read(path: Path) -> FeatureFile:
+    backbone, name = path.stem.split("__")
+    with np.load(path) as found:
+        train, test = (
+            {end: found[f"{part}_orig_{end}"] for end in ENDPOINTS if f"{part}_orig_{end}" in found}
+            for part in ("train", "test")
+        )
+        labels = tuple(str(label) for label in found["classes"])
+        train_y, test_y = (found[f"{part}_y"].astype(np.int64) for part in ("train", "test"))
+    return FeatureFile(backbone, name, labels, train, train_y, test, test_y)

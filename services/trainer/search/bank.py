@@ -1,0 +1,72 @@
+"""What a search may look at: the vectors of all endpoints of one backbone, of the same examples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.common.heads.base import Floats
+from services.common.heads.blocks import Block, Blocks
+from services.trainer.search.cuts import DEFAULT, Cut
+from services.trainer.search.examples import Examples, Indices
+
+Vectors = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Bank:
+    """n labelled examples as one backbone sees them.
+
+    `vectors` holds float16 or float32 `[n, dim]` for each endpoint, ordered from early to late;
+    `views` the same for views of the pictures. `y`, `labels` and `groups` as in Examples.
+    """
+
+    vectors: Mapping[str, Vectors]
+    y: Indices
+    labels: tuple[str, ...]
+    groups: Indices
+    views: Mapping[str, Mapping[str, Vectors]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, examples: Examples) -> Self:
+        """A bank with the last layer alone."""
+        return cls({DEFAULT: examples.x}, examples.y, examples.labels, examples.groups)
+
+    @property
+    def class_counts(self) -> Indices:
+        """The number of examples of each label, `[c]`."""
+        return np.bincount(self.y, minlength=len(self.labels))
+
+    def blocks(self, cut: Cut) -> Blocks:
+        """How the joined vectors of a cut become features. The root is taken of a block that is
+        never negative."""
+        return Blocks(
+            tuple(
+                Block(self.vectors[name].shape[1], length, bool(self.vectors[name].min() >= 0))
+                for name, length in zip(cut.endpoints, cut.lengths, strict=True)
+            )
+        )
+
+    def joined(self, cut: Cut, view: str = "") -> Floats:
+        """The vectors of a cut, float32 `[n, dim]`, as the predictor will get them."""
+        vectors = self.views[view] if view else self.vectors
+        parts = [vectors[name].astype(np.float32) for name in cut.endpoints]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+    def examples(self, cut: Cut, blocks: Blocks | None = None) -> Examples:
+        """The examples with joined vectors, or with the features that `blocks` makes of them."""
+        x = self.joined(cut)
+        return Examples(blocks.features(x) if blocks else x, self.y, self.labels, self.groups)
+
+    def part(self, rows: Indices) -> Bank:
+        """The bank of some of the examples; every label must still occur."""
+        views = {name: _rows(vectors, rows) for name, vectors in self.views.items()}
+        return Bank(_rows(self.vectors, rows), self.y[rows], self.labels, self.groups[rows], views)
+
+
+def _rows(vectors: Mapping[str, Vectors], rows: Indices) -> dict[str, Vectors]:
+    return {name: vector[rows] for name, vector in vectors.items()}

@@ -1,0 +1,82 @@
+"""From the candidate that was taken to the head that is delivered: fitted to all examples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from graft.errors import Internal
+from services.common.heads.blocks import Block, Blocks
+from services.common.heads.head import Head
+from services.common.heads.linear import LinearHead
+from services.trainer.fitters.base import FitError, Indices
+from services.trainer.search.bank import Bank
+from services.trainer.search.calibrate import fit_temperature
+from services.trainer.search.held_out import Contender, Trial, fit_all
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A head over the joined vectors of `endpoints`, not calibrated yet."""
+
+    head: Head
+    endpoints: tuple[str, ...]
+
+
+def deliver(trial: Trial, bank: Bank, items: Indices) -> Delivered:
+    """The head of a trial. Raises Internal when it cannot be fitted to all examples."""
+    try:
+        if trial.contender is not None:
+            return _fit(trial, trial.contender, bank)
+        return _average(trial.members, bank, items)
+    except FitError as cause:
+        raise Internal(f"the chosen head could not be fitted to all examples: {cause}") from cause
+
+
+def _fit(trial: Trial, contender: Contender, bank: Bank) -> Delivered:
+    alone = Contender(contender.family.only(trial.index), contender.space, contender.about)
+    fit = fit_all(alone, bank.y, len(bank.labels))
+    return Delivered(contender.space.head(fit, bank.labels), contender.space.endpoints)
+
+
+def _average(members: Sequence[Trial], bank: Bank, items: Indices) -> Delivered:
+    """One linear head that answers as the mean of the members' tempered logits.
+
+    A weight on a block of length l is l times that on the block of length 1, so that heads of
+    several cuts add up on the blocks of all of them.
+    """
+    y = bank.y[items]
+    heads = []
+    for trial in members:
+        assert trial.contender is not None
+        assert trial.held_out is not None
+        heads.append(
+            (_fit(trial, trial.contender, bank), fit_temperature(trial.held_out.log_proba, y))
+        )
+    endpoints = tuple(dict.fromkeys(name for made, _ in heads for name in made.endpoints))
+    weight = {name: np.zeros((0, 0)) for name in endpoints}
+    blocks: dict[str, Block] = {}
+    bias = np.zeros(len(bank.labels))
+    for made, temperature in heads:
+        head = made.head
+        assert isinstance(head, LinearHead)
+        share = 1 / (len(heads) * temperature)
+        bias = bias + share * head.bias
+        start = 0
+        for name, block in zip(made.endpoints, head.blocks.blocks, strict=True):
+            part = share * block.length * head.weight[start : start + block.dim].astype(np.float64)
+            weight[name] = weight[name] + part if weight[name].size else part
+            blocks[name] = Block(block.dim, 1.0, block.root)
+            start += block.dim
+    joined = np.concatenate([weight[name] for name in endpoints])
+    return Delivered(
+        LinearHead(
+            bank.labels,
+            np.ascontiguousarray(joined, dtype=np.float32),
+            bias.astype(np.float32),
+            blocks=Blocks(tuple(blocks[name] for name in endpoints)),
+        ),
+        endpoints,
+    )

@@ -1,0 +1,214 @@
+"""The rounds of a search: little is spent on many candidates, and much on the few that are left.
+
+1. The cut: discriminant analysis, the quickest head that is nearly the best, on every cut.
+2. The head: the other kinds, on the best cut.
+3. The finalists: the best of each kind answer the further repeats of the cross-validation.
+4. Averages of finalists, which cost nothing more.
+
+An answer is ready after the first contender; whoever runs out of time keeps what there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+
+from services.common.heads.base import log_softmax
+from services.trainer.data.split import SplitPlan
+from services.trainer.fitters.base import FitError, Indices
+from services.trainer.search.bank import Bank
+from services.trainer.search.calibrate import temper
+from services.trainer.search.candidates import (
+    ClassMeans,
+    Family,
+    HeadSpec,
+    Lda,
+    Logistic,
+    Mlp,
+    Ridge,
+)
+from services.trainer.search.cuts import LAST, Cut, candidate_cuts
+from services.trainer.search.held_out import Contender, HeldOut, Trial, Watch, run_trials
+from services.trainer.search.select import Scores, best, excess, score
+from services.trainer.search.space import Space
+
+# With a median class smaller than this, a fold would train on single examples.
+MIN_TO_COMPARE: Final = 3
+# With a median class smaller than this, a network with a hidden layer has nothing to learn from.
+MIN_FOR_MLP: Final = 50
+FINALISTS: Final = 5
+
+About = tuple[tuple[str, str], ...]
+
+
+@dataclass
+class Rounds:
+    """Owns the table of one search: every trial with its scores, in the order of trying."""
+
+    bank: Bank
+    plan: SplitPlan
+    items: Indices
+    seed: int
+    watch: Watch
+    left_s: Callable[[], float]
+    trials: list[Trial] = field(default_factory=list)
+    scores: list[Scores | None] = field(default_factory=list)
+    untried: list[tuple[HeadSpec, About, float]] = field(default_factory=list)
+
+    def run(self) -> int:
+        """Run all rounds; the index of the trial that is taken, -1 when every one failed."""
+        small = np.median(self.bank.class_counts) < MIN_TO_COMPARE
+        if small:
+            self._try_all([Ridge(), ClassMeans()], LAST)
+        else:
+            self._compare_cuts()
+            self._compare_heads(self._best_cut())
+        self._extend(self._finalists())
+        self._average()
+        return self._taken()
+
+    def _taken(self) -> int:
+        """The widest average within one standard error of the lowest loss, or the lowest."""
+        lowest = best(self.scores)
+        bar = self.scores[lowest]
+        for i in reversed(range(len(self.trials))):
+            found = self.scores[i]
+            if found is None or bar is None or not self.trials[i].members:
+                continue
+            gap, error = excess(found, bar)
+            if gap <= error:
+                return i
+        return lowest
+
+    def _compare_cuts(self) -> None:
+        for cut in candidate_cuts(tuple(self.bank.vectors)):
+            self._try_all([Lda()], cut)
+
+    def _compare_heads(self, cut: Cut) -> None:
+        self._try_all([Ridge(), Logistic()], cut)
+        if self.bank.views:
+            self._try(Lda(), cut, views=True)
+        self._try_all([ClassMeans()], LAST)
+        self._try(Logistic(unit=float(self._dim(LAST))), LAST, standard=True)
+        if np.median(self.bank.class_counts) >= MIN_FOR_MLP:
+            self._try_all([Mlp(self.seed, self.watch.check)], cut)
+
+    def _dim(self, cut: Cut) -> int:
+        return sum(self.bank.vectors[name].shape[1] for name in cut.endpoints)
+
+    def _best_cut(self) -> Cut:
+        """The cut of the lowest loss so far."""
+        chosen = dict(self.trials[max(best(self.scores), 0)].about)["cut"]
+        cuts = {str(cut): cut for cut in candidate_cuts(tuple(self.bank.vectors))}
+        return cuts.get(chosen, LAST)
+
+    def _try_all(self, families: Iterable[Family], cut: Cut) -> None:
+        for family in families:
+            self._try(family, cut)
+
+    def _try(self, family: Family, cut: Cut, *, standard: bool = False, views: bool = False) -> None:
+        about: About = (("cut", str(cut)), ("scaling", "standard" if standard else "l2"))
+        if views:
+            about = (*about, ("views", str(len(self.bank.views))))
+        cost = self._cost_s(family, cut, self.plan.part(0, 1))
+        if self.trials and cost > self.left_s():
+            self.untried += [(spec, about, cost) for spec in family.specs]
+            self.watch.done += len(self.plan.part(0, 1).folds)
+            return
+        try:
+            space = self._space(cut, standard, views)
+        except FitError as cause:
+            self._add([Trial(spec, None, 0, 0.0, error=str(cause)) for spec in family.specs])
+            return
+        self._add(self._run(Contender(family, space, about), self.plan.part(0, 1)))
+
+    def _space(self, cut: Cut, standard: bool, views: bool) -> Space:
+        if standard:
+            return Space.standardised(self.bank, cut)
+        return Space.of(self.bank, cut, views=tuple(self.bank.views) if views else ())
+
+    def _run(self, contender: Contender, plan: SplitPlan) -> list[Trial]:
+        classes = len(self.bank.labels)
+        return run_trials(contender, self.bank.y, classes, plan, self.items, self.watch)
+
+    def _add(self, trials: Sequence[Trial]) -> None:
+        y = self.bank.y[self.items]
+        self.trials += trials
+        self.scores += [score(t.held_out, y) if t.held_out else None for t in trials]
+
+    def _cost_s(self, family: Family, cut: Cut, plan: SplitPlan) -> float:
+        n, d = len(self.bank.y), self._dim(cut)
+        one = family.estimate_s(int(n * plan.train_share), min(n, d), len(self.bank.labels))
+        return one * len(plan.folds)
+
+    def _finalists(self) -> list[int]:
+        """The best of each family and space, lowest loss first."""
+        order = sorted(
+            (i for i, found in enumerate(self.scores) if found is not None),
+            key=lambda i: self._loss(i),
+        )
+        seen, kept = set(), list[int]()
+        for place, i in enumerate(order):
+            key = (self.trials[i].spec.kind, self.trials[i].about)
+            if key not in seen and (_linear(self.trials[i]) or place == 0):
+                seen.add(key)
+                kept.append(i)
+        return kept[:FINALISTS]
+
+    def _loss(self, i: int) -> float:
+        found = self.scores[i]
+        return np.inf if found is None else found.log_loss
+
+    def _extend(self, finalists: Sequence[int]) -> None:
+        """Let these answer the further repeats too."""
+        rest = self.plan.part(1, self.plan.repeats)
+        for i in finalists:
+            trial = self.trials[i]
+            assert trial.contender is not None
+            assert trial.held_out is not None
+            alone = replace(trial.contender, family=trial.contender.family.only(trial.index))
+            if not rest.folds or self.left_s() <= 0:
+                continue
+            more = self._run(alone, rest)[0]
+            if more.held_out is None:
+                continue
+            answers = trial.held_out.with_repeats(more.held_out)
+            self.trials[i] = replace(trial, held_out=answers, seconds=trial.seconds + more.seconds)
+            self.scores[i] = score(answers, self.bank.y[self.items])
+
+    def _average(self) -> None:
+        """Averages of the best finalists' log probabilities, each at its own temperature."""
+        usable = [i for i in self._finalists() if _linear(self.trials[i])]
+        for count in range(2, len(usable) + 1):
+            members = tuple(self.trials[i] for i in usable[:count])
+            temperatures = [s.temperature for i in usable[:count] if (s := self.scores[i])]
+            answers = _averaged([t.held_out for t in members if t.held_out], temperatures)
+            spec = HeadSpec("average", (("of", " + ".join(t.spec.kind for t in members)),))
+            self._add([Trial(spec, None, 0, 0.0, answers, members=members)])
+
+
+def _linear(trial: Trial) -> bool:
+    """Whether its logits are linear in unit blocks, so that an average is again one linear head."""
+    return trial.spec.kind in ("lda", "ridge", "logistic") and dict(trial.about)["scaling"] == "l2"
+
+
+def _averaged(answers: Sequence[HeldOut], temperatures: Sequence[float]) -> HeldOut:
+    """The mean of tempered log probabilities: again logits, those of one linear head."""
+    repeats = min(len(one.log_proba) for one in answers)
+    tempered = [
+        temper(one.log_proba[:repeats], t) for one, t in zip(answers, temperatures, strict=True)
+    ]
+    return replace(
+        answers[0],
+        log_proba=log_softmax_all(np.mean(tempered, axis=0)),
+        fold=answers[0].fold[:repeats],
+    )
+
+
+def log_softmax_all(logits: np.ndarray) -> np.ndarray:
+    """Log probabilities of logits `[r, m, c]`."""
+    flat = logits.reshape(-1, logits.shape[-1])
+    return log_softmax(flat).reshape(logits.shape)

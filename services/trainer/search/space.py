@@ -1,0 +1,128 @@
+"""The examples in coordinates of their own span, in which every fit of a search is made.
+
+A weight vector with a rotation-invariant penalty lies in the span of the centred examples (what is
+orthogonal to it only costs penalty). With Zc = U S V' the fit in the coordinates U S, of which
+there are at most n, is exactly the fit in the d features, W = V A. One decomposition serves all
+heads, strengths and folds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.common.heads.blocks import Block, Blocks
+from services.common.heads.class_mean import ClassMeanHead
+from services.common.heads.head import Head
+from services.common.heads.linear import LinearHead
+from services.common.heads.mlp import MlpHead
+from services.trainer.fitters.base import Doubles, Fit, FitError, Indices, LinearFit
+from services.trainer.fitters.class_mean import SHARPNESS, ClassMeanFit
+from services.trainer.fitters.mlp import MlpFit
+from services.trainer.search.bank import Bank
+from services.trainer.search.cuts import Cut
+
+# Singular values below this share of the largest are rounding, not data.
+RANK_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Space:
+    """Rows `z` `[copies * n, r]`: the examples first, then each view of them in the same order.
+
+    `mean` `[d]`, `scale` `[d]` and `basis` `[d, r]` (None: the identity) lead there from the
+    features that `blocks` makes: z = ((features - mean) / scale) basis.
+    """
+
+    z: Doubles
+    copies: int
+    endpoints: tuple[str, ...]
+    blocks: Blocks
+    mean: Doubles
+    scale: Doubles
+    basis: Doubles | None
+
+    @classmethod
+    def of(cls, bank: Bank, cut: Cut, *, views: Sequence[str] = ()) -> Space:
+        """The space of a cut. Raises FitError when it cannot be decomposed."""
+        blocks = bank.blocks(cut)
+        parts = [blocks.features(bank.joined(cut, view)) for view in ("", *views)]
+        features = np.concatenate(parts).astype(np.float64)
+        return _space(features, cut.endpoints, blocks, len(parts), np.ones(blocks.dim))
+
+    @classmethod
+    def standardised(cls, bank: Bank, cut: Cut) -> Space:
+        """The space of the plain vectors of a cut, each feature divided by its deviation."""
+        x = bank.joined(cut).astype(np.float64)
+        deviation = x.std(axis=0)
+        # A feature that never varies tells nothing; dividing by 1 leaves it at 0.
+        varies = deviation > 1e-6 * deviation.max(initial=0)
+        raw = tuple(Block(block.dim, 0.0) for block in bank.blocks(cut).blocks)
+        return _space(x, cut.endpoints, Blocks(raw), 1, np.where(varies, deviation, 1.0))
+
+    @property
+    def examples(self) -> int:
+        """How many examples there are, views not counted."""
+        return len(self.z) // self.copies
+
+    def rows(self, examples: Indices) -> Indices:
+        """The rows of these examples, with all their views."""
+        return np.concatenate([examples + i * self.examples for i in range(self.copies)])
+
+    def head(self, fit: Fit, labels: Sequence[str]) -> Head:
+        """The head that answers embeddings as `fit` answers coordinates."""
+        if isinstance(fit, ClassMeanFit):
+            return ClassMeanHead(
+                labels,
+                _single(self._out(fit.mean.T).T),
+                _single(self.mean + self._out(fit.centre[:, None])[:, 0]),
+                sharpness=SHARPNESS,
+                blocks=self.blocks,
+            )
+        if isinstance(fit, MlpFit):
+            hidden = self._back(fit.hidden)
+            shift = fit.hidden_bias - self.mean @ hidden
+            parts = map(_single, (hidden, shift, fit.output, fit.bias))
+            return MlpHead(labels, *parts, blocks=self.blocks)
+        assert isinstance(fit, LinearFit)
+        weight = self._back(fit.weight)
+        bias = fit.bias - self.mean @ weight
+        return LinearHead(labels, _single(weight), _single(bias), blocks=self.blocks)
+
+    def _out(self, columns: Doubles) -> Doubles:
+        """Directions `[r, k]` as directions of the features `[d, k]`."""
+        return columns if self.basis is None else self.basis @ columns
+
+    def _back(self, weight: Doubles) -> Doubles:
+        """Weights `[r, k]` of coordinates as weights `[d, k]` of features."""
+        return np.asarray(self._out(weight) / self.scale[:, None])
+
+
+def _space(
+    features: Doubles,
+    endpoints: tuple[str, ...],
+    blocks: Blocks,
+    copies: int,
+    scale: Doubles,
+) -> Space:
+    """Overwrites `features`, which may be large."""
+    mean = features.mean(axis=0)
+    features -= mean
+    features /= scale
+    if len(features) > features.shape[1]:
+        return Space(features, copies, endpoints, blocks, mean, scale, None)
+    try:
+        values, vectors = np.linalg.eigh(features @ features.T)
+    except np.linalg.LinAlgError as cause:
+        raise FitError(f"the embeddings could not be decomposed: {cause}") from cause
+    tiny = float(np.finfo(np.float64).tiny)
+    keep = values > max(float(values[-1]) * RANK_TOLERANCE**2, tiny)
+    spread, vectors = np.sqrt(values[keep]), vectors[:, keep]
+    basis = features.T @ (vectors / spread)
+    return Space(vectors * spread, copies, endpoints, blocks, mean, scale, basis)
+
+
+def _single(array: Doubles) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    return np.ascontiguousarray(array, dtype=np.float32)
