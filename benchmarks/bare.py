@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from services.common.heads.base import Floats, Head
+from services.common.heads.base import Floats
+from services.common.heads.head import Head
 from services.common.image import DEFAULT_LIMITS, decode_picture
 from services.embedder.engines.base import DEFAULT
 from services.embedder.loaded import Loaded

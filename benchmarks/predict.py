@@ -18,7 +18,7 @@ from graft.names import VersionName
 from graft.predictor.v1 import predictor_service_pb2, predictor_service_pb2_grpc
 from graft.trainer.v1 import dataset_service_pb2
 from services.common import artifacts
-from services.common.heads.base import Head
+from services.common.heads.head import Head
 from services.common.store import open_store
 from tests.support import calls
 from tests.support.suite import Suite

@@ -20,7 +20,7 @@ from graft.errors import Conflict, DataLoss, NotFound
 from graft.model.v1 import evaluation_pb2, model_pb2
 from graft.names import AliasName, ModelName, VersionName
 from services.common import layout
-from services.common.heads.base import Head
+from services.common.heads.head import Head
 from services.common.heads.registry import from_arrays
 from services.common.store.base import Store
 

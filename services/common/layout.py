@@ -8,9 +8,14 @@ BACKBONES = "backbones/"
 PROJECTS = "projects/"
 
 
+def backbone_imports_prefix(backbone: str) -> str:
+    """Where all imports of a backbone lie, of which the name is given without a digest."""
+    return f"{BACKBONES}{backbone}/"
+
+
 def backbone_prefix(name: BackboneName) -> str:
     """Where one import of a backbone lies; the name carries its digest."""
-    return f"{BACKBONES}{name.backbone}/{name.digest}/"
+    return f"{backbone_imports_prefix(name.backbone)}{name.digest}/"
 
 
 def datasets_prefix(project: str) -> str:
@@ -23,9 +28,14 @@ def dataset_table(name: DatasetName) -> str:
     return f"{datasets_prefix(name.project)}{name.dataset}.lance"
 
 
+def embeddings_prefix(project: str, backbone_digest: str) -> str:
+    """Where the cached vectors of one backbone lie."""
+    return f"projects/{project}/embeddings/{backbone_digest}/"
+
+
 def embedding_table(project: str, backbone_digest: str, endpoint: str) -> str:
     """The table of cached vectors of one endpoint of one backbone."""
-    return f"projects/{project}/embeddings/{backbone_digest}/{endpoint}.lance"
+    return f"{embeddings_prefix(project, backbone_digest)}{endpoint}.lance"
 
 
 def jobs_prefix(project: str) -> str:

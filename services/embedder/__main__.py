@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import os
 
 import graft
 from graft.channel import MAX_MESSAGE_BYTES
 from graft.common.v1 import info_service_pb2
-from graft.embedder.v1 import backbone_pb2, embedder_service_pb2_grpc
+from graft.embedder.v1 import embedder_service_pb2_grpc
 from services.common import cpu, server
 from services.common.backbones.catalogue import Cache
 from services.common.image import DEFAULT_LIMITS
@@ -17,8 +16,9 @@ from services.common.settings import Settings, from_process
 from services.common.store.base import Store
 from services.embedder import wire
 from services.embedder.backbones import bundled
-from services.embedder.engines.base import Engine, EngineOptions
+from services.embedder.engines.base import EngineOptions
 from services.embedder.loaded import Backbones
+from services.embedder.loading import Loader
 from services.embedder.pipeline import Workshop
 from services.embedder.servicer import EmbedderServicer
 
@@ -41,22 +41,6 @@ def _prepare(store: Store, options: EngineOptions) -> None:
     runtime.configure(options)
     store.probe()
     bundled.ensure(store)
-
-
-def _load(
-    cache: Cache, options: EngineOptions, backbone: backbone_pb2.Backbone, maps: bool
-) -> Engine:
-    from services.embedder.engines.choose import load_engine
-
-    height, width = backbone.input_size
-    return load_engine(
-        cache.fetch(backbone),
-        height=height,
-        width=width,
-        options=options,
-        name=backbone.name,
-        maps=maps,
-    )
 
 
 def _info(settings: Settings) -> info_service_pb2.GetServerInfoResponse:
@@ -84,7 +68,7 @@ class Embedder:
         self._workshop = Workshop(threads=self._options.threads)
         self.backbones = Backbones(
             store,
-            functools.partial(_load, Cache(settings.cache, store), self._options),
+            Loader(store, Cache(settings.cache, store), self._options).load,
             self._workshop,
             queue_items=settings.queue_items,
             on_death=lambda: self.server.failed.set(),

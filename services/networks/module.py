@@ -31,16 +31,22 @@ Call = Callable[[Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A loaded SavedModel. `input_shape` has None where the module leaves an axis open."""
+    """A loaded SavedModel. `input_shape` has None where the module leaves an axis open; its last
+    axis is 3 for images, and the channels of a feature map where the module is a tail."""
 
     loaded: Any
     input_shape: tuple[int | None, int | None, int | None]
     call: Call
     """images -> {endpoint: tensor}, `default` among them, not averaged."""
 
+    @property
+    def channels(self) -> int:
+        """The last axis of what it takes."""
+        return self.input_shape[2] or 3
+
     def pooled(self, height: int, width: int) -> Any:
-        """A tf.function float32 [N, height, width, 3] -> {endpoint: float32 [N, dim]}."""
-        spec = tf.TensorSpec([None, height, width, 3], tf.float32)
+        """A tf.function float32 [N, height, width, channels] -> {endpoint: float32 [N, dim]}."""
+        spec = tf.TensorSpec([None, height, width, self.channels], tf.float32)
 
         def run(images: Any) -> dict[str, Any]:
             return {name: _pool(value) for name, value in self.call(images).items()}
@@ -48,10 +54,8 @@ class Module:
         return tf.function(run, input_signature=[spec], autograph=False)
 
     def spatial(self, height: int, width: int) -> Any:
-        """A tf.function float32 [N, height, width, 3] -> {endpoint: float32 [N, h, w, channels]},
-        of those endpoints that are feature maps.
-        """
-        spec = tf.TensorSpec([None, height, width, 3], tf.float32)
+        """The same, but -> {endpoint: float32 [N, h, w, c]} of those that are feature maps."""
+        spec = tf.TensorSpec([None, height, width, self.channels], tf.float32)
 
         def run(images: Any) -> dict[str, Any]:
             maps = {k: v for k, v in self.call(images).items() if v.shape.rank == 4}

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from graft.errors import Internal, InvalidArgument
 from graft.predictor.v1 import predictor_service_pb2 as pb
-from services.common.heads.base import Answers, Floats, Head
+from services.common.heads.base import Answers, Floats
+from services.common.heads.head import Head
 
 MAX_SCORES: Final = 100
 """Labels told for one item, the most probable first."""

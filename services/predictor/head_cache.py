@@ -10,7 +10,7 @@ from typing import Final
 
 from graft.errors import Internal, ResourceExhausted, Unavailable
 from services.common import metrics
-from services.common.heads.base import Head
+from services.common.heads.head import Head
 from services.predictor.served import Revision, Servable
 from services.predictor.versions import Held, Refuse, Unload, Wait, make_room
 

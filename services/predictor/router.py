@@ -13,7 +13,8 @@ from graft.errors import GraftError
 from graft.names import parse_servable
 from graft.predictor.v1 import predictor_service_pb2 as pb
 from services.common.blocking import Bridge
-from services.common.heads.base import Floats, Head
+from services.common.heads.base import Floats
+from services.common.heads.head import Head
 from services.predictor import answers
 from services.predictor.embedding import Deadline, Embedded, Embedder
 from services.predictor.head_cache import HeadCache

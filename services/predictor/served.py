@@ -8,7 +8,7 @@ from graft.errors import DataLoss, InvalidArgument
 from graft.model.v1 import model_pb2
 from graft.names import AliasName, BackboneName, VersionName
 from services.common import artifacts, layout
-from services.common.heads.base import Head
+from services.common.heads.head import Head
 from services.common.store.base import Store
 
 Name = VersionName | AliasName

@@ -14,7 +14,7 @@ from graft.errors import GraftError
 from graft.predictor.v1 import predictor_service_pb2_grpc
 from services.common import server as common
 from services.common.blocking import Bridge
-from services.common.heads.base import Head
+from services.common.heads.head import Head
 from services.common.settings import Settings, from_process
 from services.common.store import Store
 from services.predictor.embedding import Embedder

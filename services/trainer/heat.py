@@ -17,9 +17,10 @@ from graft.embedder.v1 import embedder_service_pb2 as pb
 from graft.errors import DataLoss
 from graft.model.v1 import evaluation_pb2
 from graft.names import BackboneName
-from services.common.heads.base import Floats, l2_normalise
+from services.common.heads.base import Floats
+from services.common.heads.head import Head
 from services.trainer.evaluate import heat_maps
-from services.trainer.evaluate.heat_maps import Heat, Look
+from services.trainer.evaluate.heat_maps import Look
 from services.trainer.evaluate.proto import Source
 
 ANSWER_BYTES: Final = 8 << 20
@@ -35,16 +36,13 @@ Contents = Callable[[Sequence[int]], list[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A head over joined endpoints of a backbone.
-
-    `blocks`: endpoint -> float32 [n, dim], the vectors of all n examples as the embedder gave them,
-    in the order in which the head's x joins them, each divided by its length. `heat`:
-    heat_maps.linear of a linear head, heat_maps.local of any other.
+    """A head over joined endpoints of a backbone. `vectors`: endpoint -> float32 [n, dim], of all n
+    examples as the embedder gave them, in the order in which the head joins them.
     """
 
     backbone: backbone_pb2.Backbone
-    blocks: Mapping[str, Floats]
-    heat: Heat
+    vectors: Mapping[str, Floats]
+    head: Head
 
 
 def draw(
@@ -60,14 +58,13 @@ def draw(
     drawn: list[Floats] = []
     for some, images in _calls(looks, contents, ANSWER_BYTES // each):
         vectors = {
-            name: block[[look.item for look in some]] for name, block in explained.blocks.items()
+            name: rows[[look.item for look in some]] for name, rows in explained.vectors.items()
         }
         maps = heat_maps.explain(vectors, _maps(ask, explained.backbone, shapes, images))
         if maps is None:
             return None
-        x = np.concatenate([l2_normalise(block) for block in vectors.values()], axis=1)
         answers = [look.answer for look in some]
-        found = explained.heat(x, answers, [maps[name] for name in vectors])
+        found = heat_maps.heat(explained.head, list(maps.values()), answers)
         drawn += [heat_maps.shown(one) for one in found]
     return drawn
 
@@ -93,13 +90,13 @@ def fill(
 
 
 def _shapes(explained: Explained) -> dict[str, tuple[int, ...]]:
-    """The feature maps to ask for: those of the blocks, and for a block that has none of its own
-    all of its length; empty where some block has neither.
+    """The feature maps to ask for: those of the endpoints, and for one that has none of its own
+    all of its length; empty where some endpoint has neither.
     """
     spatial = {e.name: tuple(e.shape) for e in explained.backbone.endpoints if len(e.shape) == 3}
     wanted: dict[str, tuple[int, ...]] = {}
-    for name, block in explained.blocks.items():
-        fitting = {k: shape for k, shape in spatial.items() if shape[2] == block.shape[1]}
+    for name, rows in explained.vectors.items():
+        fitting = {k: shape for k, shape in spatial.items() if shape[2] == rows.shape[1]}
         found = {name: spatial[name]} if name in spatial else fitting
         if not found:
             return {}

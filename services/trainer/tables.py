@@ -30,9 +30,11 @@ EXAMPLES = pa.schema(
         pa.field("content", pa.large_binary(), nullable=False),
         pa.field("verdict", pa.string(), nullable=False),
         pa.field("detail", pa.string(), nullable=False),
+        pa.field("sketch", pa.binary(), nullable=False),
     ]
 )
-"""One example a row: `key` is the sha256 of `content`, the raw bytes of the image."""
+"""One example a row: `key` is the sha256 of `content`, the raw bytes of the image; `sketch` is what
+services.trainer.data.sketch draws of it."""
 
 _Keys = npt.NDArray[np.bytes_]
 _KEY_TYPE = np.dtype(f"S{KEY_BYTES}")
@@ -47,8 +49,15 @@ class DatasetTable(LanceTable):
 
     def contents(self, indices: Sequence[int], version: int | None = None) -> list[bytes]:
         """The raw bytes of the examples at these positions, in this order. Raises as `rows`."""
-        found = self.rows(indices, columns=["content"], version=version)
-        return [value.as_py() for value in found.column("content")]
+        return self._column("content", indices, version)
+
+    def sketches(self, indices: Sequence[int], version: int | None = None) -> list[bytes]:
+        """The sketches of the examples at these positions, in this order. Raises as `rows`."""
+        return self._column("sketch", indices, version)
+
+    def _column(self, name: str, indices: Sequence[int], version: int | None) -> list[bytes]:
+        found = self.rows(indices, columns=[name], version=version)
+        return [value.as_py() for value in found.column(name)]
 
 
 def examples(
@@ -59,9 +68,10 @@ def examples(
     contents: Sequence[bytes],
     verdicts: Sequence[str],
     details: Sequence[str],
+    sketches: Sequence[bytes],
 ) -> pa.RecordBatch:
     """One batch for a DatasetTable; all of one length, keys of 32 bytes."""
-    columns = (keys, paths, labels, contents, verdicts, details)
+    columns = (keys, paths, labels, contents, verdicts, details, sketches)
     arrays = [
         pa.array(list(values), type=field.type)
         for values, field in zip(columns, EXAMPLES, strict=True)

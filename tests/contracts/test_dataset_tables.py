@@ -37,6 +37,7 @@ def _rows(start: int, count: int, *, size: int = 10) -> pa.RecordBatch:
         contents=[b"%d" % number * size for number in numbers],
         verdicts=["ok"] * count,
         details=[""] * count,
+        sketches=[b"%d" % number for number in numbers],
     )
 
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from services.embedder.engines.base import Engine
+from graft.embedder.v1 import backbone_pb2
+from services.embedder.engines.base import Engine, EngineOptions
 from services.embedder.engines.openvino import OpenvinoEngine
 from services.embedder.engines.tensorflow import TensorflowEngine
+from services.embedder.engines.tuned import load_tail, load_trunk
+from services.networks import saved_tail
+from services.networks.cut import cut
 from services.networks.module import Module, load_module
 from tests.support.engines import SIDE, FakeEngine, item
 from tests.support.savedmodel import save
@@ -32,12 +39,29 @@ def engines_of_maps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Engin
 def _all(module: Module, *, maps: bool) -> dict[str, Engine]:
     return {
         "fake": FakeEngine(maps=maps),
+        "tuned": _cut_in_two(module, maps),
         "tensorflow": TensorflowEngine(module, SIDE, SIDE, max_batch=8, maps=maps),
         "openvino": OpenvinoEngine(module, SIDE, SIDE, max_batch=8, threads=1, maps=maps),
     }
 
 
-@pytest.fixture(params=["fake", "tensorflow", "openvino"])
+def _cut_in_two(module: Module, maps: bool) -> Engine:
+    """The engine of a tail that was not trained, behind its trunk."""
+    spec = tf.TensorSpec([None, SIDE, SIDE, 3], tf.float32)
+    trunk, tail = (Path(tempfile.mkdtemp(prefix="graft-test-")) for _ in range(2))
+    try:
+        part = cut(module.call, spec, ["map"])
+        saved_tail.save(part, part.weights, tail)
+        backbone = backbone_pb2.Backbone(input_size=[SIDE, SIDE], cut=["map"])
+        options = EngineOptions(max_batch=8)
+        front = load_trunk(save(trunk), backbone, options=options)
+        return load_tail(tail, backbone, front, options=options, maps=maps)
+    finally:
+        for folder in (trunk, tail):
+            shutil.rmtree(folder)
+
+
+@pytest.fixture(params=["fake", "tensorflow", "openvino", "tuned"])
 def engine(request: pytest.FixtureRequest, engines: dict[str, Engine]) -> Engine:
     found = engines[request.param]
     found.warm()

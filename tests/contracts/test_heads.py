@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from graft.errors import DataLoss, FailedPrecondition, InvalidArgument
-from services.common.heads.base import Arrays, Calibration, Floats, Head
+from services.common.heads.base import Arrays, Calibration, Floats
+from services.common.heads.head import Head
 from services.common.heads.class_mean import ClassMeanHead
 from services.common.heads.linear import LinearHead
 from services.common.heads.registry import HEADS, from_arrays

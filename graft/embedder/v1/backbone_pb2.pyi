@@ -40,7 +40,7 @@ class BackboneFile(_message.Message):
     def __init__(self, path: _Optional[str] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[str] = ...) -> None: ...
 
 class Backbone(_message.Message):
-    __slots__ = ("name", "digest", "modality", "input_size", "preprocessing", "endpoints", "files", "origin", "licence", "description", "import_time")
+    __slots__ = ("name", "digest", "modality", "input_size", "preprocessing", "endpoints", "files", "origin", "licence", "description", "import_time", "trunk", "cut")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     MODALITY_FIELD_NUMBER: _ClassVar[int]
@@ -52,6 +52,8 @@ class Backbone(_message.Message):
     LICENCE_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     IMPORT_TIME_FIELD_NUMBER: _ClassVar[int]
+    TRUNK_FIELD_NUMBER: _ClassVar[int]
+    CUT_FIELD_NUMBER: _ClassVar[int]
     name: str
     digest: str
     modality: Modality
@@ -63,4 +65,6 @@ class Backbone(_message.Message):
     licence: str
     description: str
     import_time: _timestamp_pb2.Timestamp
-    def __init__(self, name: _Optional[str] = ..., digest: _Optional[str] = ..., modality: _Optional[_Union[Modality, str]] = ..., input_size: _Optional[_Iterable[int]] = ..., preprocessing: _Optional[str] = ..., endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ..., files: _Optional[_Iterable[_Union[BackboneFile, _Mapping]]] = ..., origin: _Optional[str] = ..., licence: _Optional[str] = ..., description: _Optional[str] = ..., import_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    trunk: str
+    cut: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., digest: _Optional[str] = ..., modality: _Optional[_Union[Modality, str]] = ..., input_size: _Optional[_Iterable[int]] = ..., preprocessing: _Optional[str] = ..., endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ..., files: _Optional[_Iterable[_Union[BackboneFile, _Mapping]]] = ..., origin: _Optional[str] = ..., licence: _Optional[str] = ..., description: _Optional[str] = ..., import_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., trunk: _Optional[str] = ..., cut: _Optional[_Iterable[str]] = ...) -> None: ...

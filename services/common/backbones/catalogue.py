@@ -34,7 +34,7 @@ def names(store: Store) -> list[str]:
 
 
 def _imports(store: Store, name: str) -> list[BackboneName]:
-    return [BackboneName(name, d) for d in store.children(f"{layout.BACKBONES}{name}/")]
+    return [BackboneName(name, d) for d in store.children(layout.backbone_imports_prefix(name))]
 
 
 def _read(store: Store, name: BackboneName) -> backbone_pb2.Backbone:

@@ -9,6 +9,8 @@ The digest is the SHA-256 of this text, UTF-8, one line each, every line ending 
     file {sha256} {path}             one a file, ascending by path, as below saved_model/
     preprocessing {line}
     endpoint {name} {n,n,...}        one an endpoint, ascending by name, the shape of one item
+    trunk {digest}                   of a tuned tail only: what it is the tail of
+    cut {name}                       one an endpoint that it takes, in its order
 
 So an embedding is identified by SHA-256(content), this digest, the endpoint and the dtype.
 """
@@ -65,6 +67,9 @@ def digest_of(backbone: backbone_pb2.Backbone) -> str:
     lines.append(f"preprocessing {backbone.preprocessing}")
     for endpoint in sorted(backbone.endpoints, key=lambda e: e.name):
         lines.append(f"endpoint {endpoint.name} {','.join(map(str, endpoint.shape))}")
+    if backbone.trunk:
+        lines.append(f"trunk {BackboneName.parse(backbone.trunk).digest}")
+        lines += [f"cut {name}" for name in backbone.cut]
     return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
 
 

@@ -39,14 +39,14 @@ class Engine(Protocol):
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """The shape of one item: (height, width, 3)."""
+        """The shape of one item: (height, width, 3), or a feature map's if it runs a tail."""
 
     @property
     def dims(self) -> Mapping[str, int]:
         """The endpoints and the lengths of their last axis: of the vector, or of one position."""
 
     def run(self, batch: Batch, endpoints: Sequence[str]) -> Vectors:
-        """Runs float32 [rows, height, width, 3]. Raises Internal when the device fails."""
+        """Runs float32 [rows, *input_shape]. Raises Internal when the device fails."""
 
     def warm(self) -> None:
         """Runs every size once."""

@@ -41,6 +41,13 @@ def load_engine(
     Raises FailedPrecondition when the SavedModel is unusable or the engine asked for is missing.
     """
     module = load_module(folder)
+    return choose_engine(module, height=height, width=width, options=options, name=name, maps=maps)
+
+
+def choose_engine(
+    module: Module, *, height: int, width: int, options: EngineOptions, name: str, maps: bool
+) -> Engine:
+    """As load_engine, of a module that is loaded."""
     if maps:
         options = dataclasses.replace(options, max_batch=min(options.max_batch, MAX_MAP_ROWS))
     reference = TensorflowEngine(module, height, width, max_batch=options.max_batch, maps=maps)

@@ -47,10 +47,10 @@ class OpenvinoEngine:
         core.set_property("CPU", {**_CONFIGURATION, "INFERENCE_NUM_THREADS": str(threads)})
         function = module.spatial if maps else module.pooled
         model, self._outputs = _convert(core, function(height, width).get_concrete_function())
-        self.input_shape = (height, width, 3)
+        self.input_shape = (height, width, module.channels)
         self.sizes = Sizes(powers_of_two(min(max_batch, _MAX_ROWS)), cut=True)
         self._requests = {
-            rows: _compile(core, model, [rows, height, width, 3]) for rows in self.sizes.sizes
+            rows: _compile(core, model, [rows, *self.input_shape]) for rows in self.sizes.sizes
         }
         self.dims = {
             name: list(model.output(index).partial_shape)[-1].get_length()
@@ -86,13 +86,22 @@ def _convert(core: Any, graph: Any) -> tuple[Any, dict[str, int]]:
         path = Path(folder) / "graph.pb"
         path.write_bytes(frozen.graph.as_graph_def().SerializeToString())
         model = core.read_model(path)
-    # Equal outputs are merged and then carry all their names: look each one up.
-    names = [output.get_names() for output in model.outputs]
     endpoints = sorted(graph.structured_outputs)
     return model, {
-        endpoint: next(i for i, known in enumerate(names) if tensor.name in known)
+        endpoint: _place(model, tensor.name)
         for endpoint, tensor in zip(endpoints, frozen.outputs, strict=True)
     }
+
+
+def _place(model: Any, tensor: str) -> int:
+    """Which output of the model a tensor is. Equal outputs were merged and carry all their names;
+    one that is the input passed on, as the cut of a tail is, has the input's name alone."""
+    names = [output.get_names() for output in model.outputs]
+    for wanted in ({tensor}, model.input().get_names()):
+        for place, known in enumerate(names):
+            if known & wanted:
+                return place
+    raise RuntimeError(f"OpenVINO's model has no output {tensor}; it has {names}")
 
 
 def _compile(core: Any, model: Any, shape: list[int]) -> Any:

@@ -30,7 +30,7 @@ class TensorflowEngine:
         self.maps = maps
         function = module.spatial if maps else module.pooled
         self._graph = function(height, width).get_concrete_function()
-        self.input_shape = (height, width, 3)
+        self.input_shape = (height, width, module.channels)
         self._padded = runtime.uses_gpu()
         sizes = powers_of_two(max_batch) if self._padded else tuple(range(1, max_batch + 1))
         self.sizes = Sizes(sizes, cut=False)

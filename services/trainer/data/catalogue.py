@@ -15,6 +15,7 @@ from graft.trainer.v1 import dataset_pb2
 from services.common import layout
 from services.common.store import Store
 from services.trainer.data.rows import ACCEPTED, Row, Sorting, label_counts, sort_out, summarise
+from services.trainer.data.sketch import Sketches, stack
 from services.trainer.tables import DatasetTable
 
 MAX_LISTED_LABELS: Final = 10_000
@@ -80,6 +81,15 @@ class Catalogue:
             return self.table(name).contents(numbers, version)
         except (NotFound, DataLoss) as error:
             self.versions(name)  # raises NotFound when the data set is what is missing
+            raise error
+
+    def sketches(self, name: DatasetName, version: int, numbers: Sequence[int]) -> Sketches:
+        """The sketches of the rows of these numbers, used ones: uint8 [n, side, side, 3]. NotFound;
+        InvalidArgument for rows that have none."""
+        try:
+            return stack(self.table(name).sketches(numbers, version))
+        except (NotFound, DataLoss) as error:
+            self.versions(name)
             raise error
 
     def describe(self, snapshot: Snapshot, *, since: int = 0) -> dataset_pb2.Dataset:

@@ -49,7 +49,7 @@ class _Intake:
             )
         self.labels.add(row.label)
         if row.key in self.keys:
-            return replace(row, content=b"")
+            return replace(row, content=b"", sketch=b"")
         self.keys.add(row.key)
         return row
 
@@ -212,4 +212,5 @@ def _batch(rows: Sequence[Row]) -> pa.RecordBatch:
         contents=[row.content for row in rows],
         verdicts=[row.verdict for row in rows],
         details=[row.detail for row in rows],
+        sketches=[row.sketch for row in rows],
     )

@@ -31,9 +31,10 @@ _NAMED: Final = 5
 class Row:
     """One example as it came.
 
-    `key` is the SHA-256 of the whole file. `content` is the file, or empty where the row is
-    rejected or an earlier row of the data set holds the same bytes. `detail` says why a row was
-    rejected; of an accepted one, the size of its file in bytes, and SEVERAL where that is so.
+    `key` is the SHA-256 of the whole file. `content` is the file and `sketch` its sketch, both
+    empty where the row is rejected or an earlier row of the data set holds the same bytes. `detail`
+    says why a row was rejected; of an accepted one, the size of its file in bytes, and SEVERAL
+    where that is so.
     """
 
     key: bytes
@@ -42,6 +43,7 @@ class Row:
     verdict: str
     detail: str
     content: bytes = b""
+    sketch: bytes = b""
 
     @property
     def size_bytes(self) -> int:

@@ -9,12 +9,12 @@ from graft.errors import GraftError
 from graft.trainer.v1 import dataset_service_pb2 as pb
 from services.common import image
 from services.trainer.data.rows import ACCEPTED, REJECTED, SEVERAL, Row
+from services.trainer.data.sketch import DECODE_SIZE, draw
 
 MAX_LABEL_BYTES: Final = 200
 MAX_PATH_BYTES: Final = 1024
 _MAX_DETAIL: Final = 500
 _JPEG: Final = b"\xff\xd8"
-_SMALL: Final = (1, 1)  # decode a JPEG as small as can be: every byte of it is read all the same
 
 
 def judge(example: pb.Example, limits: image.ImageLimits = image.DEFAULT_LIMITS) -> Row:
@@ -22,10 +22,14 @@ def judge(example: pb.Example, limits: image.ImageLimits = image.DEFAULT_LIMITS)
     content = example.content.image
     path = _cut(example.path, MAX_PATH_BYTES)
     key = hashlib.sha256(content).digest()
-    if why := _fault(example) or _image_fault(content, limits):
+    why, sketch = _fault(example), b""
+    if not why:
+        why, sketch = _looked_at(content, limits)
+    if why:
         return Row(key, path, _cut(example.label, MAX_LABEL_BYTES), REJECTED, why[:_MAX_DETAIL])
     several = f" {SEVERAL}" if _has_several(content, limits) else ""
-    return Row(key, path, example.label, ACCEPTED, f"{len(content)}{several}", content)
+    detail = f"{len(content)}{several}"
+    return Row(key, path, example.label, ACCEPTED, detail, content, sketch)
 
 
 def refuse(row: Row, why: str) -> Row:
@@ -50,12 +54,15 @@ def _fault(example: pb.Example) -> str:
     return "" if kind == "image" else "the example has no content; send the bytes of an image file"
 
 
-def _image_fault(content: bytes, limits: image.ImageLimits) -> str:
+def _looked_at(content: bytes, limits: image.ImageLimits) -> tuple[str, bytes]:
+    """What is wrong with the pixels, or nothing and the sketch of them.
+
+    A JPEG is decoded as small as the sketch allows: every byte of it is read all the same.
+    """
     try:
-        image.decode_picture(content, limits=limits, size_hint=_SMALL)
+        return "", draw(image.decode_picture(content, limits=limits, size_hint=DECODE_SIZE))
     except GraftError as error:
-        return error.message
-    return ""
+        return error.message, b""
 
 
 def _has_several(content: bytes, limits: image.ImageLimits) -> bool:

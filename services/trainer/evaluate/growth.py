@@ -23,10 +23,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammainc
 
 Values = NDArray[np.float64]
 
-BETAS = np.linspace(0.0, 0.6, 16)
+# Finer where it is to be told whether more examples help at all.
+BETAS = np.concatenate([[0.0, 0.01, 0.02, 0.03], np.linspace(0.04, 0.6, 15)])
 EXPONENTS = np.linspace(-0.5, 1.0, 7)
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
 
@@ -109,11 +111,14 @@ def grid() -> tuple[Values, Values]:
     return beta.ravel(), exponent.ravel()
 
 
-def weak_prior(mean: float, shape: float) -> Values:
-    """Weights `[b * e]`: beta from a gamma distribution, c from a uniform one."""
-    beta, _ = grid()
-    density = beta ** (shape - 1) * np.exp(-beta * shape / mean)
-    return np.asarray(density / density.sum())
+def weak_prior(mean: float, shape: float, flat: float) -> Values:
+    """Weights `[b * e]`: a share `flat` of all curves is flat; beta of the others comes from a
+    gamma distribution (each beta of the grid stands for all that are nearest to it), c from a
+    uniform one."""
+    edges = np.concatenate([[0.0], (BETAS[1:] + BETAS[:-1]) / 2, [np.inf]])
+    mass = np.diff(gammainc(shape, edges * shape / mean))
+    mass = (1 - flat) * mass + flat * (BETAS == 0)
+    return np.repeat(mass, len(EXPONENTS)) / len(EXPONENTS)
 
 
 def fit(series: Series, level: Level, prior: Values) -> Posterior:
@@ -129,8 +134,7 @@ def fit(series: Series, level: Level, prior: Values) -> Posterior:
     total = precision.sum(axis=(1, 2))[:, None] + level.deviation**-2
     pull = weighted.sum(axis=2)
     log_weight = 0.5 * (pull**2 / total - (weighted * rest).sum(axis=2))
-    with np.errstate(divide="ignore"):
-        log_weight = log_weight + np.log(prior)
+    log_weight = log_weight + np.log(prior)
     weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
     return Posterior(
         weight / weight.sum(axis=1, keepdims=True), level.mean + pull / total, 1 / total

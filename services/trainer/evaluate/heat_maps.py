@@ -1,16 +1,16 @@
 """Where a head looks: class activation maps (Zhou et al., 2016), exact for a linear head.
 
-A head reads x = [b1/|b1|, b2/|b2|, ...], where each block b is the vector of an endpoint, the mean
-over the positions of its feature map f. So what a block adds to a weighted sum of x splits without
-remainder into what each position adds:
+A head works on features z made of vectors b, each the mean over the positions of a feature map f.
+So z is a mean over positions, too: of f(p)/|b| where b is scaled to length 1, of f(p)/sqrt|b|, as
+long again, where its root was taken. What a linear head adds up then splits without remainder into
+what each place of the picture adds,
 
-    w . b/|b|  =  mean over positions p of  w . f(p)/|b|
+    w . z  =  mean over positions p of  w . z(p),
 
-With w = the weights of the answer less the mean weights of the other classes, that is how much each
-place of the picture speaks for the answer. A head that is not linear has, at each example, the
-slope of the same difference of logits in the place of w (as in Grad-CAM: Selvaraju et al., 2017).
-The maps of blocks of different strides are brought onto one grid, each place by the share of its
-area, which keeps their means, and added.
+with w = the weights of the answer less the mean weights of the other classes. A head that is not
+linear has, at each example, the slope of the same difference of logits in the place of w (as in
+Grad-CAM: Selvaraju et al., 2017). Maps of different strides are first brought onto one grid, each
+cell the mean of what it covers, which keeps their means.
 
 Pure: standard library and NumPy only.
 """
@@ -18,6 +18,7 @@ Pure: standard library and NumPy only.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,14 +26,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.heads.base import Floats
+from services.common.heads.blocks import Block, Blocks
+from services.common.heads.head import Head
+from services.common.heads.linear import LinearHead
 
 MAX_SIDE: Final = 14
 """Rows and columns of the grid at most: finer maps are averaged down, a page shows no more."""
 
 STEP: Final = 1e-2
-"""Of a slope that is found by differences, on an x whose blocks have length 1."""
-
-_TINY: Final = 1e-12
+"""Of a slope that is found by differences, as a share of the length of z."""
 
 TOLERANCE: Final = 1e-2
 """How far, of its length, a vector may be from the mean of a map that explains it: both come in
@@ -42,11 +44,7 @@ MAX_LOOKS: Final = 12
 """Maps in a report: half of them of wrong answers, as far as there are any."""
 
 Indices = NDArray[np.int64]
-Logits = Callable[[Floats], Floats]
-"""Of float32 x [n, d], whose blocks have length 1: [n, c]."""
-
-Heat = Callable[[Floats, Sequence[int], Sequence[Floats]], Floats]
-"""(x [n, d], n answers, the maps of the blocks) -> as `heat`."""
+_TINY: Final = 1e-12
 
 _ACTIVATIONS: Final[tuple[Callable[[Floats], Floats], ...]] = (
     lambda f: f,
@@ -91,52 +89,83 @@ def _turns(classes: Indices) -> Indices:
     return turns
 
 
+def heat(head: Head, maps: Sequence[Floats], answers: Sequence[int]) -> Floats:
+    """[n, rows, columns]: how much each place of n pictures speaks for its answer.
+
+    `maps` [n, h, w, d_j] are those of the endpoints that the head joins, in its order. Of a linear
+    head the mean over places is the contrast of its logits (before bias and temperature).
+    """
+    places = spread(head.blocks, _joined(maps))
+    if isinstance(head, LinearHead):
+        weights = np.stack([contrast(head.weight, answer) for answer in answers])
+        return np.asarray(np.einsum("nrcd,nd->nrc", places, weights))
+    bare = copy(head)
+    bare.blocks = Blocks.raw(head.dim)  # so that it takes features
+    slopes = [_slopes(bare, each, answer) for each, answer in zip(places, answers, strict=True)]
+    return np.stack(slopes)
+
+
 def contrast(weight: Floats, answer: int) -> Floats:
     """[d]: the weights [d, c] of the answer less the mean of those of the other classes."""
     others = weight.shape[1] - 1
     return np.asarray(weight[:, answer] - (weight.sum(axis=1) - weight[:, answer]) / others)
 
 
-def linear(weight: Floats) -> Heat:
-    """The heat of a linear head with the weights [d, c] over x."""
-    return lambda x, answers, maps: heat(np.stack([contrast(weight, a) for a in answers]), maps)
-
-
-def local(logits: Logits) -> Heat:
-    """The heat of any head, by how its logits change around x. Of a linear one it is the same as
-    `linear`, which is a hundred times as fast.
+def _slopes(bare: Head, places: Floats, answer: int) -> Floats:
+    """[rows, columns] of one example: how the contrast of the logits changes when z moves along
+    what each place [rows, columns, d] adds to it; by central differences.
     """
-
-    def found(x: Floats, answers: Sequence[int], maps: Sequence[Floats]) -> Floats:
-        each = [
-            _along(logits, row, answer, [one[i : i + 1] for one in maps])
-            for i, (row, answer) in enumerate(zip(x, answers, strict=True))
-        ]
-        return np.stack(each)
-
-    return found
+    z, added = places.mean(axis=(0, 1)), places.reshape(-1, places.shape[2])
+    sizes = np.maximum(np.linalg.norm(added, axis=1), _TINY)
+    step = STEP * max(float(np.linalg.norm(z)), _TINY)
+    steps = added * (step / sizes)[:, None].astype(np.float32)
+    rise = contrast(bare.logits(z + steps) - bare.logits(z - steps), answer)
+    return np.asarray(rise * sizes / (2 * step), np.float32).reshape(places.shape[:2])
 
 
-def _along(logits: Logits, x: Floats, answer: int, maps: Sequence[Floats]) -> Floats:
-    """[rows, columns] of one example: the slope of the contrast at x [d] along what each place
-    adds to x, by central differences. Far fewer directions than x has axes.
+def spread(blocks: Blocks, maps: Floats) -> Floats:
+    """[n, rows, columns, d]: what each place of joined maps of this shape adds to the features;
+    their mean over places is what `Blocks.features` makes of the mean of the maps.
     """
-    rows, columns = _grid(maps)
-    maps = [_onto(each, min(each.shape[1], rows), min(each.shape[2], columns)) for each in maps]
-    total, start = np.zeros((rows, columns), np.float64), 0
-    for each in maps:
-        _, height, width, dim = each.shape
-        added = np.zeros((height * width, len(x)))
-        added[:, start : start + dim] = (each / _lengths(each)[:, None, None, None]).reshape(
-            -1, dim
-        )
-        start += dim
-        sizes = np.maximum(np.linalg.norm(added, axis=1, keepdims=True), _TINY)
-        steps = (STEP * added / sizes).astype(np.float32)
-        rise = contrast(logits(x + steps) - logits(x - steps), answer)
-        slopes = (rise / (2 * STEP) * sizes[:, 0]).reshape(1, height, width)
-        total += _onto(slopes, rows, columns)[0]
-    return total.astype(np.float32)
+    parts, start = [], 0
+    for block in blocks.blocks:
+        parts.append(_spread(block, maps[..., start : start + block.dim]))
+        start += block.dim
+    return np.concatenate(parts, axis=3)
+
+
+def _spread(block: Block, maps: Floats) -> Floats:
+    vector = maps.mean(axis=(1, 2), dtype=np.float64)
+    if block.root:  # copysign(sqrt|b|, b) = b / sqrt|b|; what is 0 on the mean adds nothing
+        roots = np.sqrt(np.abs(vector))
+        share = np.divide(1, roots, out=np.zeros_like(roots), where=roots > 0)
+    else:
+        share = np.ones_like(vector)
+    length = np.linalg.norm(vector * share, axis=1, keepdims=True)
+    if block.length:
+        share = share * block.length / np.where(length > 0, length, 1)
+    return np.asarray(maps * share[:, None, None].astype(np.float32))
+
+
+def _joined(maps: Sequence[Floats]) -> Floats:
+    """[n, rows, columns, d]: all maps on the grid of the finest, MAX_SIDE at most."""
+    rows, columns = (min(MAX_SIDE, max(each.shape[axis] for each in maps)) for axis in (1, 2))
+    return np.concatenate([_onto(each, rows, columns) for each in maps], axis=3)
+
+
+def _onto(maps: Floats, rows: int, columns: int) -> Floats:
+    """[n, h, w, d] -> float32 [n, rows, columns, d]: each cell the mean of what it covers."""
+    down, across = _cover(maps.shape[1], rows), _cover(maps.shape[2], columns)
+    flat = np.einsum("rh,nhwd->nrwd", down, maps)
+    return np.asarray(np.einsum("cw,nrwd->nrcd", across, flat), np.float32)
+
+
+def _cover(cells: int, wanted: int) -> Floats:
+    """[wanted, cells]: the share of each wanted cell that each cell covers; rows add up to 1."""
+    edges, goals = np.arange(cells + 1) / cells, np.arange(wanted + 1) / wanted
+    low = np.maximum(edges[None, :-1], goals[:-1, None])
+    high = np.minimum(edges[None, 1:], goals[1:, None])
+    return np.asarray(np.maximum(high - low, 0) * wanted)
 
 
 def explain(vectors: Mapping[str, Floats], maps: Mapping[str, Floats]) -> dict[str, Floats] | None:
@@ -163,47 +192,6 @@ def _explaining(name: str, vector: Floats, maps: Mapping[str, Floats]) -> Floats
 def _equal(mean: Floats, vector: Floats) -> bool:
     lengths = np.linalg.norm(vector, axis=1)
     return bool((np.linalg.norm(mean - vector, axis=1) <= TOLERANCE * lengths).all())
-
-
-def heat(weights: Floats, maps: Sequence[Floats]) -> Floats:
-    """[n, rows, columns]: how much each place of n pictures speaks for the answer; the mean over
-    places is weights . x. `weights` [n, d] go with the blocks of x, which are the means of the
-    `maps` [n, h, w, d_j], in that order and divided by their lengths.
-    """
-    rows, columns = _grid(maps)
-    total, start = np.zeros((len(weights), rows, columns), np.float64), 0
-    for each in maps:
-        block = weights[:, start : start + each.shape[3]] / _lengths(each)[:, None]
-        start += each.shape[3]
-        spoken = np.einsum("nhwd,nd->nhw", each.astype(np.float64), block)
-        total += _onto(np.asarray(spoken), rows, columns)
-    return total.astype(np.float32)
-
-
-def _grid(maps: Sequence[Floats]) -> tuple[int, int]:
-    """Rows and columns of the finest of the maps, MAX_SIDE at most."""
-    rows, columns = (max(each.shape[axis] for each in maps) for axis in (1, 2))
-    return min(MAX_SIDE, rows), min(MAX_SIDE, columns)
-
-
-def _lengths(maps: Floats) -> Floats:
-    """[n]: of the means of maps [n, h, w, d]; 1 for a zero, which says nothing."""
-    lengths = np.linalg.norm(maps.mean(axis=(1, 2), dtype=np.float64), axis=1)
-    return np.asarray(np.where(lengths > 0, lengths, 1))
-
-
-def _onto(values: Floats, rows: int, columns: int) -> Floats:
-    """[n, h, w, ...] -> [n, rows, columns, ...]: each cell the mean of what it covers."""
-    down, across = _cover(values.shape[1], rows), _cover(values.shape[2], columns)
-    return np.asarray(np.einsum("rh,nhw...,cw->nrc...", down, values, across, optimize=True))
-
-
-def _cover(cells: int, wanted: int) -> Floats:
-    """[wanted, cells]: the share of each wanted cell that each cell covers; rows add up to 1."""
-    edges, goals = np.arange(cells + 1) / cells, np.arange(wanted + 1) / wanted
-    low = np.maximum(edges[None, :-1], goals[:-1, None])
-    high = np.minimum(edges[None, 1:], goals[1:, None])
-    return np.asarray(np.maximum(high - low, 0) * wanted)
 
 
 def shown(heat: Floats) -> Floats:

@@ -12,7 +12,7 @@ Two witnesses are heard, both of which did not see the label that they judge:
 
 Both are brought to the same spread and averaged. Measured with one label in ten flipped (165 draws:
 six photo sets, three backbones, 10 and 25 examples a class, five seeds): mean average precision
-0.67, where the best of cleanlab's rankings of the same held-out probabilities has 0.62.
+0.68, where the best of cleanlab's rankings of the same held-out probabilities has 0.64.
 `benchmarks/suspects.py` repeats it.
 """
 

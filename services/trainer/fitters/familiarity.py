@@ -54,17 +54,42 @@ def centred_gram(x: Floats) -> Doubles:
     return np.asarray(z @ z.T)
 
 
-def held_out_distances(x: Floats, plan: SplitPlan) -> Doubles:
-    """The distance `[n]` of each example from the subspace of the folds that it is not in.
+def held_out_distances(x: Floats, y: Indices, plan: SplitPlan) -> Doubles:
+    """About how far each example `[n]` would be from a subspace of all others and one more like it.
 
-    `plan` divides the rows of `x` once; an example that it never holds out has NaN. Raises FitError
-    as `fit_familiarity` does.
+    `plan` divides the rows of `x`, of classes `y`, once; an example that it never holds out has
+    NaN. A held-out example misses some of its own class, where its nearest kin are, and so lies too
+    far out. How much too far is told by leaving out the next fold as well: the mean distance is
+    taken to fall with the inverse of the share s of its class that is left, and carried on to s = 1.
+    Raises FitError as `fit_familiarity` does.
     """
     gram = centred_gram(x)
-    distances = np.full(len(x), np.nan)
-    for fold in plan.folds:
-        distances[fold.test] = distances_from(gram, fold.train, fold.test, dim=x.shape[1])
-    return distances
+    near, far, more, less = np.full((4, len(x)), np.nan)
+    for number, fold in enumerate(plan.folds):
+        test, after = fold.test, plan.folds[(number + 1) % len(plan.folds)].test
+        few = np.setdiff1d(fold.train, after, assume_unique=True)
+        near[test] = distances_from(gram, fold.train, test, dim=x.shape[1])
+        more[test] = _share_left(y, fold.train, test)
+        if len(few):
+            far[test] = distances_from(gram, few, test, dim=x.shape[1])
+            less[test] = _share_left(y, few, test)
+    told = less > 0  # false for NaN
+    return near - _too_far(near[told], far[told], 1 / more[told], 1 / less[told])
+
+
+def _share_left(y: Indices, train: Indices, test: Indices) -> Doubles:
+    """The share of the class of each row of `test` that is in `train`."""
+    classes = int(y.max()) + 1
+    left, all_of_it = np.bincount(y[train], minlength=classes), np.bincount(y, minlength=classes)
+    return np.asarray((left / np.maximum(all_of_it, 1))[y[test]])
+
+
+def _too_far(near: Doubles, far: Doubles, more: Doubles, less: Doubles) -> float:
+    """What lies between the mean of `near`, at 1 / s = `more`, and s = 1; `far` is at `less`."""
+    if not len(near) or less.mean() <= more.mean():
+        return 0.0
+    slope = max(0.0, float((far - near).mean() / (less.mean() - more.mean())))
+    return slope * float(more.mean() - 1)
 
 
 def distances_from(gram: Doubles, train: Indices, test: Indices, *, dim: int) -> Doubles:

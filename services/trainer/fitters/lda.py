@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from services.trainer.fitters.base import Doubles, FitError, Indices, LinearFit, log_prior
 
 # From hardly any shrinkage to nearly the class means.
-SHRINKAGES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+SHRINKAGES = (0.03, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 10.0)
 
 
 @dataclass(frozen=True)

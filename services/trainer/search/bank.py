@@ -41,12 +41,16 @@ class Bank:
         """The number of examples of each label, `[c]`."""
         return np.bincount(self.y, minlength=len(self.labels))
 
-    def blocks(self, cut: Cut) -> Blocks:
-        """How the joined vectors of a cut become features. The root is taken of a block that is
-        never negative."""
+    def blocks(self, cut: Cut, *, root: bool = True) -> Blocks:
+        """How the joined vectors of a cut become features. With `root` it is taken of the blocks
+        that are never negative."""
         return Blocks(
             tuple(
-                Block(self.vectors[name].shape[1], length, bool(self.vectors[name].min() >= 0))
+                Block(
+                    self.vectors[name].shape[1],
+                    length,
+                    root and bool(self.vectors[name].min() >= 0),
+                )
                 for name, length in zip(cut.endpoints, cut.lengths, strict=True)
             )
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 DEFAULT: Final = "default"
-MAX_JOINED: Final = 3
+MAX_JOINED: Final = 4
 """Endpoints joined at most: what lies further ahead is edges and colours."""
 # How long a block is for each step that it lies before the last one; 1: all weigh the same.
 _FALLING: Final = (0.6, 1.0)

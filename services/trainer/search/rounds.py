@@ -40,6 +40,10 @@ MIN_TO_COMPARE: Final = 3
 # With a median class smaller than this, a network with a hidden layer has nothing to learn from.
 MIN_FOR_MLP: Final = 50
 FINALISTS: Final = 5
+# With so many examples or fewer all repeats are made from the beginning.
+FEW: Final = 300
+# Standard errors of the paired difference from the lowest loss within which a finalist is averaged.
+NEAR: Final = 2.0
 
 About = tuple[tuple[str, str], ...]
 
@@ -54,14 +58,14 @@ class Rounds:
     seed: int
     watch: Watch
     left_s: Callable[[], float]
+    root: bool = True
     trials: list[Trial] = field(default_factory=list)
     scores: list[Scores | None] = field(default_factory=list)
     untried: list[tuple[HeadSpec, About, float]] = field(default_factory=list)
 
     def run(self) -> int:
         """Run all rounds; the index of the trial that is taken, -1 when every one failed."""
-        small = np.median(self.bank.class_counts) < MIN_TO_COMPARE
-        if small:
+        if not self.root:
             self._try_all([Ridge(), ClassMeans()], LAST)
         else:
             self._compare_cuts()
@@ -69,6 +73,12 @@ class Rounds:
         self._extend(self._finalists())
         self._average()
         return self._taken()
+
+    @property
+    def _first(self) -> SplitPlan:
+        """The folds that everything is tried on: with few examples all of them, since the luck of
+        one division would choose."""
+        return self.plan.part(0, self.plan.repeats if len(self.bank.y) <= FEW else 1)
 
     def _taken(self) -> int:
         """The widest average within one standard error of the lowest loss, or the lowest."""
@@ -82,6 +92,15 @@ class Rounds:
             if gap <= error:
                 return i
         return lowest
+
+    def _near(self, i: int) -> bool:
+        """Whether its loss is within NEAR standard errors of the lowest: who is worse spoils an
+        average."""
+        found, lowest = self.scores[i], self.scores[best(self.scores)]
+        if found is None or lowest is None:
+            return False
+        gap, error = excess(found, lowest)
+        return gap <= NEAR * error
 
     def _compare_cuts(self) -> None:
         for cut in candidate_cuts(tuple(self.bank.vectors)):
@@ -109,26 +128,30 @@ class Rounds:
         for family in families:
             self._try(family, cut)
 
-    def _try(self, family: Family, cut: Cut, *, standard: bool = False, views: bool = False) -> None:
+    def _try(
+        self, family: Family, cut: Cut, *, standard: bool = False, views: bool = False
+    ) -> None:
         about: About = (("cut", str(cut)), ("scaling", "standard" if standard else "l2"))
         if views:
             about = (*about, ("views", str(len(self.bank.views))))
-        cost = self._cost_s(family, cut, self.plan.part(0, 1))
+        cost = self._cost_s(family, cut, self._first)
         if self.trials and cost > self.left_s():
             self.untried += [(spec, about, cost) for spec in family.specs]
-            self.watch.done += len(self.plan.part(0, 1).folds)
+            self.watch.done += len(self._first.folds)
             return
         try:
             space = self._space(cut, standard, views)
         except FitError as cause:
             self._add([Trial(spec, None, 0, 0.0, error=str(cause)) for spec in family.specs])
             return
-        self._add(self._run(Contender(family, space, about), self.plan.part(0, 1)))
+        self._add(self._run(Contender(family, space, about), self._first))
 
     def _space(self, cut: Cut, standard: bool, views: bool) -> Space:
         if standard:
             return Space.standardised(self.bank, cut)
-        return Space.of(self.bank, cut, views=tuple(self.bank.views) if views else ())
+        return Space.of(
+            self.bank, cut, views=tuple(self.bank.views) if views else (), root=self.root
+        )
 
     def _run(self, contender: Contender, plan: SplitPlan) -> list[Trial]:
         classes = len(self.bank.labels)
@@ -164,7 +187,7 @@ class Rounds:
 
     def _extend(self, finalists: Sequence[int]) -> None:
         """Let these answer the further repeats too."""
-        rest = self.plan.part(1, self.plan.repeats)
+        rest = self.plan.part(self._first.repeats, self.plan.repeats)
         for i in finalists:
             trial = self.trials[i]
             assert trial.contender is not None
@@ -181,7 +204,7 @@ class Rounds:
 
     def _average(self) -> None:
         """Averages of the best finalists' log probabilities, each at its own temperature."""
-        usable = [i for i in self._finalists() if _linear(self.trials[i])]
+        usable = [i for i in self._finalists() if _linear(self.trials[i]) and self._near(i)]
         for count in range(2, len(usable) + 1):
             members = tuple(self.trials[i] for i in usable[:count])
             temperatures = [s.temperature for i in usable[:count] if (s := self.scores[i])]

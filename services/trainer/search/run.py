@@ -23,13 +23,13 @@ from services.trainer.search.deliver import deliver
 from services.trainer.search.examples import Examples, check
 from services.trainer.search.held_out import HeldOut, Trial, Watch, measured_items
 from services.trainer.search.notes import UNMEASURED, notes_on
-from services.trainer.search.rounds import FINALISTS, Rounds
+from services.trainer.search.rounds import FINALISTS, MIN_TO_COMPARE, Rounds
 from services.trainer.search.select import Scores, optimism, reasons
 from services.trainer.search.space import Space
 
 FOLDS = 5
 # Repeats lessen the luck of one division where folds are small and cheap.
-_REPEATED_EXAMPLES = 500
+_REPEATED_EXAMPLES = 1000
 _MAX_REPEATS = 5
 _ONE_REPEAT_ABOVE = 600
 # The temperature of a head of which nothing could be held out.
@@ -111,7 +111,8 @@ def search(
 
         watch = Watch(progress, cancelled, _fits(bank, plan))
         items = measured_items(bank.y, len(bank.labels), plan, _candidates(bank), settings.seed)
-        rounds = Rounds(bank, plan, items, settings.seed, watch, left_s)
+        root = bool(np.median(bank.class_counts) >= MIN_TO_COMPARE)
+        rounds = Rounds(bank, plan, items, settings.seed, watch, left_s, root)
         return _finish(rounds, rounds.run())
 
 
@@ -210,7 +211,7 @@ def _unmeasured(bank: Bank, plan: SplitPlan, progress: Callable[[int, int], None
     """No class has two groups of examples: one kind of head, and no number to show for it."""
     began = time.perf_counter()
     try:
-        space = Space.of(bank, LAST)
+        space = Space.of(bank, LAST, root=False)
         head = space.head(fit_ridge(space.z, bank.y, len(bank.labels)), bank.labels)
     except FitError as cause:
         raise Internal(f"no head could be fitted: {cause}") from cause

@@ -45,9 +45,9 @@ class Space:
     basis: Doubles | None
 
     @classmethod
-    def of(cls, bank: Bank, cut: Cut, *, views: Sequence[str] = ()) -> Space:
+    def of(cls, bank: Bank, cut: Cut, *, views: Sequence[str] = (), root: bool = True) -> Space:
         """The space of a cut. Raises FitError when it cannot be decomposed."""
-        blocks = bank.blocks(cut)
+        blocks = bank.blocks(cut, root=root)
         parts = [blocks.features(bank.joined(cut, view)) for view in ("", *views)]
         features = np.concatenate(parts).astype(np.float64)
         return _space(features, cut.endpoints, blocks, len(parts), np.ones(blocks.dim))

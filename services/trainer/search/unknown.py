@@ -2,8 +2,8 @@
 
 The threshold is taken from scores of examples that neither the head nor the subspace had seen. A
 subspace of few examples misses much of a new one, so that distances from the subspaces of five
-folds are too long; these are measured in up to MOST_FOLDS folds, nearly leave-one-out, which the
-Gram matrix makes cheap.
+folds are too long; these are measured in up to MOST_FOLDS folds, which the Gram matrix makes cheap,
+and corrected for what is still left out.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def fit_unknown(
     features = blocks.features(examples.x[rows])
     try:
         familiarity = fit_familiarity(features)
-        distances = _distances(features, examples.groups[rows], seed)
+        distances = _distances(features, examples.y[rows], examples.groups[rows], seed)
     except FitError as cause:
         raise Internal(f"what is unknown could not be told: {cause}") from cause
     _, here, there = np.intersect1d(rows, items, assume_unique=True, return_indices=True)
@@ -83,12 +83,14 @@ def held_out_odds(log_proba: Floats) -> Doubles:
     return flat.reshape(log_proba.shape[:2]).astype(np.float64)
 
 
-def _distances(features: Floats, groups: Indices, seed: int) -> Doubles:
-    """The held-out distance of each example, `[n]`. Folds need not be stratified: distances know
-    no classes."""
+def _distances(features: Floats, y: Indices, groups: Indices, seed: int) -> Doubles:
+    """The held-out distance of each example, `[n]`, NaN where none can be had."""
     folds = int(np.clip(_FOLD_ROWS // len(features), _FEWEST_FOLDS, MOST_FOLDS))
-    one_class = np.zeros(len(features), np.int64)
-    return held_out_distances(features, stratified_folds(one_class, groups, folds=folds, seed=seed))
+    plan = stratified_folds(y, groups, folds=folds, seed=seed)
+    if 2 * len(plan.never_tested) > len(y):  # a few of very many classes: all count as one
+        y = np.zeros_like(y)
+        plan = stratified_folds(y, groups, folds=folds, seed=seed)
+    return held_out_distances(features, y, plan)
 
 
 def _calibrate(

@@ -14,8 +14,12 @@ from graft.common.v1 import content_pb2
 from graft.embedder.v1 import embedder_service_pb2 as pb
 from graft.embedder.v1 import embedder_service_pb2_grpc
 from graft.tensors import from_tensor
-from services.common.heads.base import Floats, l2_normalise
-from services.trainer.evaluate.heat_maps import Heat, Look, linear, local
+from services.common.heads.base import Floats
+from services.common.heads.blocks import Block, Blocks
+from services.common.heads.head import Head
+from services.common.heads.linear import LinearHead
+from services.common.heads.mlp import MlpHead
+from services.trainer.evaluate.heat_maps import Look
 from services.trainer.heat import Explained, draw
 from tests.support.suite import Suite
 
@@ -25,6 +29,7 @@ NAME = "backbones/prototype_96"
 JOINED = ("stride16", "default")  # the second has no map of its own name: stride32 explains it
 CELLS, CELL = 3, 32
 RIDGE = 0.1
+LABELS = ("plain", "disc")
 EACH = 20
 
 
@@ -39,7 +44,7 @@ class Embedder:
         answer: pb.EmbedResponse = self.stub.Embed(request, timeout=60)
         return answer
 
-    def blocks(self, files: list[bytes]) -> dict[str, Floats]:
+    def vectors(self, files: list[bytes]) -> dict[str, Floats]:
         items = [content_pb2.Content(image=file) for file in files]
         request = pb.EmbedRequest(
             backbone=NAME, endpoints=JOINED, dtype="DATA_TYPE_FLOAT16", items=items
@@ -72,40 +77,48 @@ def scene(seed: int, *, disc: bool) -> tuple[bytes, tuple[int, int]]:
     return out.getvalue(), (row, column)
 
 
-def join(blocks: dict[str, Floats]) -> Floats:
-    return np.concatenate([l2_normalise(blocks[name]) for name in JOINED], axis=1)
+def joined(vectors: dict[str, Floats]) -> Floats:
+    return np.concatenate([vectors[name] for name in JOINED], axis=1)
 
 
-def ridge(x: Floats, y: np.ndarray) -> tuple[Floats, Floats]:
-    """Weights [d, 2] and bias [2] of a ridge regression on the two classes."""
-    mean, targets = x.mean(axis=0), np.eye(2)[y] - 0.5
-    centred = (x - mean).astype(np.float64)
-    gram = centred.T @ centred + RIDGE * np.eye(x.shape[1])
-    weight = np.linalg.solve(gram, centred.T @ targets).astype(np.float32)
-    return weight, np.asarray(-mean @ weight)
+def blocks_of(vectors: dict[str, Floats]) -> Blocks:
+    """Both of length 1; of the last layer, which is never negative, the root."""
+    return Blocks(tuple(Block(vectors[n].shape[1], 1.0, n == "default") for n in JOINED))
 
 
-def by_weights(weight: Floats, bias: Floats) -> Heat:
-    return linear(weight)
+def linear(vectors: dict[str, Floats], y: np.ndarray) -> Head:
+    """A ridge regression on the two classes."""
+    blocks = blocks_of(vectors)
+    z = blocks.features(joined(vectors)).astype(np.float64)
+    mean, targets = z.mean(axis=0), np.eye(2)[y] - 0.5
+    centred = z - mean
+    gram = centred.T @ centred + RIDGE * np.eye(z.shape[1])
+    weight = np.linalg.solve(gram, centred.T @ targets)
+    arrays = [each.astype(np.float32) for each in (weight, -mean @ weight)]
+    return LinearHead(LABELS, *arrays, blocks=blocks)
 
 
-def by_logits(weight: Floats, bias: Floats) -> Heat:
-    return local(lambda x: np.asarray(x @ weight + bias))
+def network(vectors: dict[str, Floats], y: np.ndarray) -> Head:
+    """The same as two units on either side of the border between the classes."""
+    plain = linear(vectors, y)
+    assert isinstance(plain, LinearHead)
+    hidden, bias = plain.weight[:, [0, 1]], plain.bias[[0, 1]]
+    nothing = np.zeros(2, np.float32)
+    return MlpHead(LABELS, hidden, bias, np.eye(2, dtype=np.float32), nothing, blocks=plain.blocks)
 
 
-@pytest.mark.parametrize("way", [by_weights, by_logits])
-def test_what_speaks_for_the_disc_is_where_the_disc_is(embedder: Embedder, way: Any) -> None:
+@pytest.mark.parametrize("fit", [linear, network])
+def test_what_speaks_for_the_disc_is_where_the_disc_is(embedder: Embedder, fit: Any) -> None:
     train = [scene(seed, disc=seed < EACH)[0] for seed in range(2 * EACH)]
-    y = np.repeat([1, 0], EACH)
-    weight, bias = ridge(join(embedder.blocks(train)), y)
+    head = fit(embedder.vectors(train), np.repeat([1, 0], EACH))
     fresh = [scene(1000 + seed, disc=True) for seed in range(12)]
     files, cells = [file for file, _ in fresh], [cell for _, cell in fresh]
-    blocks = embedder.blocks(files)
-    assert ((join(blocks) @ weight + bias).argmax(axis=1) == 1).all()
+    vectors = embedder.vectors(files)
+    assert (head.logits(joined(vectors)).argmax(axis=1) == 1).all()
 
     drawn = draw(
         embedder.ask,
-        Explained(embedder.backbone, blocks, way(weight, bias)),
+        Explained(embedder.backbone, vectors, head),
         [Look(item, 1, 1) for item in range(len(files))],
         lambda positions: [files[position] for position in positions],
     )

@@ -9,7 +9,7 @@ import pytest
 from graft.errors import DataLoss, ResourceExhausted, Unavailable
 from graft.names import VersionName
 from services.common import metrics
-from services.common.heads.base import Head
+from services.common.heads.head import Head
 from services.predictor import head_cache
 from services.predictor.head_cache import HeadCache
 from services.predictor.served import Route, Servable

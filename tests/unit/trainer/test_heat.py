@@ -15,15 +15,18 @@ from graft.embedder.v1 import embedder_service_pb2 as pb
 from graft.embedder.v1 import embedder_service_pb2_grpc
 from graft.errors import DataLoss
 from graft.model.v1 import evaluation_pb2
+from services.common.heads.blocks import Blocks
+from services.common.heads.linear import LinearHead
 from services.embedder import maps as embedder_maps
 from services.trainer import heat
-from services.trainer.evaluate.heat_maps import Look, linear
+from services.trainer.evaluate.heat_maps import Look
 from services.trainer.evaluate.proto import Source
 from services.trainer.heat import Explained, draw, fill
 from tests.support.embedder import MAP_SHAPE, SPATIAL, FakeEmbedder, map_of, vector_of
 
 # Red speaks for class 0 and against class 1.
 WEIGHT = np.array([[1, -1], [0, 0], [0, 0]], np.float32)
+HEAD = LinearHead(("red", "other"), WEIGHT, np.zeros(2, np.float32), blocks=Blocks.unit(3))
 
 
 def picture(row: int, column: int) -> bytes:
@@ -54,12 +57,11 @@ class Asked:
         return answer
 
     def explained(self, *names: str) -> Explained:
-        vectors = {
+        known = {
             SPATIAL: np.stack([map_of(data).mean(axis=(0, 1)) for data in FILES]),
             "default": np.stack([vector_of(data) for data in FILES]),
         }
-        blocks = {name: vectors[name] for name in names}
-        return Explained(self.fake.backbone, blocks, linear(WEIGHT))
+        return Explained(self.fake.backbone, {name: known[name] for name in names}, HEAD)
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +106,7 @@ def test_what_no_map_explains_is_not_even_asked_for(ask: Asked) -> None:
 
 def test_a_vector_that_is_no_mean_of_the_map_of_its_length_is_not_explained(ask: Asked) -> None:
     strange = {"strange": np.eye(3, dtype=np.float32)}
-    explained = Explained(ask.fake.backbone, strange, linear(WEIGHT))
+    explained = Explained(ask.fake.backbone, strange, HEAD)
     assert draw(ask, explained, LOOKS, contents) is None
     assert [list(request.endpoints) for request in ask.requests] == [[SPATIAL]]
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from services.common.heads.blocks import Block, Blocks
+from services.common.heads.linear import LinearHead
+from services.common.heads.mlp import MlpHead
 from services.trainer.evaluate import heat_maps
-from services.trainer.evaluate.heat_maps import (
-    Look,
-    contrast,
-    explain,
-    heat,
-    linear,
-    local,
-    pick,
-    shown,
-)
+from services.trainer.evaluate.heat_maps import Look, contrast, explain, heat, pick, shown, spread
+
+LABELS = ("a", "b", "c")
+ANSWERS = [1, 2, 0]
 
 
 def maps_of(*shapes: tuple[int, ...], count: int = 3) -> list[np.ndarray]:
@@ -23,27 +20,60 @@ def maps_of(*shapes: tuple[int, ...], count: int = 3) -> list[np.ndarray]:
     return [rng.standard_normal((count, *shape)).astype(np.float32) + 0.3 for shape in shapes]
 
 
-def joined(maps: list[np.ndarray]) -> np.ndarray:
-    blocks = [each.mean(axis=(1, 2)) for each in maps]
-    return np.concatenate([b / np.linalg.norm(b, axis=1, keepdims=True) for b in blocks], axis=1)
+def vectors_of(maps: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([each.mean(axis=(1, 2)) for each in maps], axis=1)
 
 
-@pytest.mark.parametrize(
-    "shapes",
-    [
-        [(7, 7, 5)],
-        [(14, 14, 3), (7, 7, 5)],
-        [(56, 40, 2), (6, 5, 4), (3, 3, 8)],  # finer than is shown, and sides that do not divide
-        [(1, 1, 4), (2, 3, 4)],
-    ],
-)
-def test_the_mean_over_places_is_what_the_head_adds_up(shapes: list[tuple[int, ...]]) -> None:
+def blocks_of(maps: list[np.ndarray]) -> Blocks:
+    """One block as it is, one of length 1, one of its root and of length 2, and so on."""
+    kinds = [(0.0, False), (1.0, False), (2.0, True), (0.0, True)]
+    dims = [each.shape[3] for each in maps]
+    return Blocks(tuple(Block(dim, *kinds[i % 4]) for i, dim in enumerate(dims)))
+
+
+def linear(blocks: Blocks, classes: int = 3) -> LinearHead:
+    rng = np.random.default_rng(2)
+    weight = rng.standard_normal((blocks.dim, classes)).astype(np.float32)
+    bias = rng.standard_normal(classes).astype(np.float32)
+    return LinearHead(LABELS[:classes], weight, bias, blocks=blocks)
+
+
+SHAPES = [
+    [(7, 7, 5)],
+    [(14, 14, 3), (7, 7, 5)],
+    [(56, 40, 2), (6, 5, 4), (3, 3, 8), (2, 2, 3)],  # finer than is shown; sides that do not divide
+    [(1, 1, 4), (2, 3, 4)],
+]
+
+
+@pytest.mark.parametrize("shapes", SHAPES)
+def test_the_mean_over_places_is_what_a_linear_head_adds_up(shapes: list[tuple[int, ...]]) -> None:
     maps = maps_of(*shapes)
-    x = joined(maps)
-    weights = np.random.default_rng(2).standard_normal(x.shape).astype(np.float32)
-    found = heat(weights, maps)
+    head = linear(blocks_of(maps))
+    found = heat(head, maps, ANSWERS)
     assert max(found.shape[1:]) <= heat_maps.MAX_SIDE
-    np.testing.assert_allclose(found.mean(axis=(1, 2)), (weights * x).sum(axis=1), atol=1e-5)
+    logits = head.logits(vectors_of(maps)) - head.bias
+    wanted = [contrast(row[None], answer)[0] for row, answer in zip(logits, ANSWERS, strict=True)]
+    assert np.allclose(found.mean(axis=(1, 2)), wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("block", [Block(5, 0.0), Block(5), Block(5, 2.0, True), Block(5, 0, True)])
+def test_what_places_add_is_on_the_mean_what_the_head_makes_of_the_vector(block: Block) -> None:
+    (maps,) = maps_of((7, 6, 5))
+    maps[:, :, :, 2] = 0  # a channel that is dark everywhere
+    blocks = Blocks((block,))
+    found = spread(blocks, maps)
+    assert found.shape == maps.shape
+    wanted = blocks.features(maps.mean(axis=(1, 2)))
+    assert np.allclose(found.mean(axis=(1, 2)), wanted, atol=1e-5)
+
+
+def test_a_block_may_span_several_endpoints() -> None:
+    maps = maps_of((4, 4, 3), (2, 2, 5))
+    head = linear(Blocks.unit(8))
+    logits = head.logits(vectors_of(maps)) - head.bias
+    found = heat(head, maps, [0, 0, 0])
+    assert np.allclose(found.mean(axis=(1, 2)), contrast(logits, 0), atol=1e-5)
 
 
 def test_the_place_of_the_evidence_is_hot_and_that_of_the_opposite_is_not() -> None:
@@ -52,22 +82,23 @@ def test_the_place_of_the_evidence_is_hot_and_that_of_the_opposite_is_not() -> N
     coarse[0, 2, 0] = [0, 4]  # lower left: what speaks for class 1
     fine[0, 1, 5], fine[0, 5, 0] = [9, 0], [0, 9]
     weight = np.array([[1, 0, 0], [0, 1, 0], [1, 0, 0], [0, 1, 0]], np.float32)
-    for answer, hottest in ((0, (1, 5)), (1, (5, 0))):
-        (found,) = heat(contrast(weight, answer)[None], [coarse, fine])
-        assert np.unravel_index(found.argmax(), found.shape) == hottest
+    head = LinearHead(LABELS, weight, np.zeros(3, np.float32), blocks=Blocks((Block(2), Block(2))))
+    for answer, hottest, opposite in ((0, (1, 5), (5, 0)), (1, (5, 0), (1, 5))):
+        (found,) = heat(head, [coarse, fine], [answer])
         scaled = shown(found)
-        opposite = (5, 0) if answer == 0 else (1, 5)
-        assert (scaled.max(), scaled[opposite], scaled.min()) == (1, 0, 0)
+        assert (scaled[hottest], scaled[opposite], scaled.min()) == (1, 0, 0)
         # The coarse block lights its whole ninth of the picture, the fine one a quarter of that.
         corner = scaled[0:2, 4:6] if answer == 0 else scaled[4:6, 0:2]
-        assert sorted((corner > 0).ravel()) == [True] * 4
+        assert (corner > 0).all()
         assert (scaled > 0).sum() == 4
 
 
-def test_a_block_of_zeros_says_nothing() -> None:
+def test_a_dark_map_says_nothing() -> None:
     dark, lit = np.zeros((1, 3, 3, 2), np.float32), np.ones((1, 3, 3, 2), np.float32)
-    weights = np.ones((1, 4), np.float32)
-    np.testing.assert_allclose(heat(weights, [dark, lit]), heat(weights[:, 2:], [lit]))
+    blocks = Blocks((Block(2), Block(2)))
+    head = linear(blocks)
+    alone = LinearHead(LABELS, head.weight[2:], head.bias, blocks=Blocks.unit(2))
+    assert np.allclose(heat(head, [dark, lit], [1]), heat(alone, [lit], [1]))
 
 
 def test_a_contrast_is_against_the_mean_of_all_others() -> None:
@@ -76,41 +107,35 @@ def test_a_contrast_is_against_the_mean_of_all_others() -> None:
     assert contrast(weight[:, :2], 0).tolist() == [-1.0, 0.0]
 
 
-@pytest.mark.parametrize("shapes", [[(14, 14, 3), (7, 7, 5)], [(40, 28, 2), (3, 4, 6)]])
-def test_a_linear_head_has_the_same_heat_either_way(shapes: list[tuple[int, ...]]) -> None:
-    maps = maps_of(*shapes)
-    x = joined(maps).astype(np.float32)
-    rng = np.random.default_rng(3)
-    weight = rng.standard_normal((x.shape[1], 4)).astype(np.float32)
-    answers = [1, 3, 0]
-    exact = linear(weight)(x, answers, maps)
-    wanted = heat(np.stack([contrast(weight, answer) for answer in answers]), maps)
-    assert np.array_equal(exact, wanted)
-    around = local(lambda rows: np.asarray(rows @ weight + np.float32(2)))(x, answers, maps)
-    assert around.shape == exact.shape
-    assert np.allclose(around, exact, atol=2e-3 * np.abs(exact).max())
+def network(blocks: Blocks) -> MlpHead:
+    rng = np.random.default_rng(4)
+    sizes = ((blocks.dim, 16), (16,), (16, 3), (3,))
+    arrays = [rng.standard_normal(size).astype(np.float32) for size in sizes]
+    return MlpHead(LABELS, *arrays, blocks=blocks)
 
 
 def test_any_other_head_has_the_heat_of_its_gradient() -> None:
     maps = maps_of((4, 4, 3), (2, 2, 5))
-    x = joined(maps).astype(np.float32)
-    rng = np.random.default_rng(4)
-    first = rng.standard_normal((8, 16)).astype(np.float32)
-    second = rng.standard_normal((16, 3)).astype(np.float32)
-    found = local(lambda rows: np.asarray(np.tanh(rows @ first) @ second))(x, [2, 0, 1], maps)
-    gradients = [
-        (first * (1 - np.tanh(row @ first) ** 2)) @ contrast(second, answer)
-        for row, answer in zip(x, (2, 0, 1), strict=True)
-    ]
-    wanted = heat(np.stack(gradients).astype(np.float32), maps)
-    assert np.allclose(found, wanted, atol=2e-3 * np.abs(wanted).max())
+    head = network(blocks_of(maps))
+    found = heat(head, maps, ANSWERS)
+    features = head.blocks.features(vectors_of(maps))
+    active = features @ head.hidden + head.hidden_bias > 0
+    for row, answer in enumerate(ANSWERS):
+        gradient = (head.hidden * active[row]) @ contrast(head.output, answer)
+        tangent = LinearHead(
+            LABELS[:2],
+            np.stack([gradient / 2, -gradient / 2], axis=1, dtype=np.float32),
+            np.zeros(2, np.float32),
+            blocks=head.blocks,
+        )
+        wanted = heat(tangent, [each[row : row + 1] for each in maps], [0])[0]
+        assert np.allclose(found[row], wanted, atol=5e-3 * np.abs(wanted).max())
 
 
-def test_a_dark_map_costs_no_sense_either() -> None:
-    dark, lit = np.zeros((1, 3, 3, 2), np.float32), np.ones((1, 3, 3, 2), np.float32)
-    x = np.array([[0, 0, 0.5**0.5, 0.5**0.5]], np.float32)
-    found = local(lambda rows: np.asarray(rows[:, 2:]))(x, [0], [dark, lit])
-    assert np.allclose(found, 0, atol=1e-4)
+def test_other_heads_stand_dark_maps_too() -> None:
+    dark, lit = np.zeros((1, 3, 3, 2), np.float32), maps_of((3, 3, 2), count=1)[0]
+    assert np.isfinite(heat(network(Blocks((Block(2), Block(2)))), [dark, lit], [0])).all()
+    assert not heat(network(Blocks.unit(2)), [dark], [0]).any()
 
 
 def test_a_vector_is_explained_by_its_own_map_or_by_one_whose_mean_it_is() -> None:

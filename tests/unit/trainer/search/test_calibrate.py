@@ -7,6 +7,8 @@ import pytest
 
 from services.common.heads.base import Floats, log_softmax
 from services.trainer.search.calibrate import (
+    MAX_STRETCH,
+    deliver_temperature,
     fit_temperature,
     item_losses,
     temper,
@@ -40,6 +42,34 @@ def test_a_dozen_right_answers_do_not_make_a_head_certain() -> None:
     log_proba = log_softmax(np.array([[2.0, 0.0]] * 12, np.float32))[None]
     tempered = temper(log_proba, fit_temperature(log_proba, np.zeros(12, np.int64)))
     assert 0.9 < np.exp(tempered[0, 0, 0]) < 0.99
+
+
+def test_honest_answers_are_delivered_as_they_are() -> None:
+    log_proba, y = _honest(5000, 1.5)
+    assert deliver_temperature(log_proba, y) == pytest.approx(1.0, rel=0.05)
+
+
+def test_a_few_confident_errors_do_not_hold_all_scores_down() -> None:
+    """9 of 10 answers are right, and all say so but for a few errors that are quite sure."""
+    log_proba = np.log(np.array([[0.9, 0.1]] * 95 + [[0.9999, 0.0001]] * 5, np.float32))[None]
+    y = np.array([0] * 90 + [1] * 10)
+    lowest, delivered = fit_temperature(log_proba, y), deliver_temperature(log_proba, y)
+
+    def off(temperature: float) -> float:
+        return abs(float(np.exp(temper(log_proba, temperature).max(axis=2)).mean()) - 0.9)
+
+    assert delivered < lowest
+    assert off(delivered) < off(lowest)
+
+
+@pytest.mark.parametrize("truth", [0, 1])
+def test_the_delivered_temperature_stays_near_the_lowest_loss(truth: int) -> None:
+    for certain in (0.5, 0.999999):
+        log_proba = np.log(np.array([[certain, 1 - certain]] * 4, np.float32))[None]
+        y = np.full(4, truth)
+        ratio = deliver_temperature(log_proba, y) / fit_temperature(log_proba, y)
+        assert ratio * 1.001 >= MAX_STRETCH**-0.5
+        assert ratio <= MAX_STRETCH**0.5 * 1.001
 
 
 def test_losses_are_read_off_at_the_truth() -> None:
