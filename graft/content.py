@@ -68,7 +68,8 @@ def item_size(item: Item) -> int:
     try:
         found = Path(item).stat()
         if not stat.S_ISREG(found.st_mode):
-            raise InvalidArgument(f"{display_path(item)} is no file. Received: {item!r}")
+            shown = display_path(item)
+            raise InvalidArgument(f"{shown} is no file. Received: {shown!r}")
         return found.st_size
     except (OSError, ValueError) as error:
         raise file_error(item, error) from error

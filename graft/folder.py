@@ -31,7 +31,7 @@ _EMPTY_SHOWN: Final = 5
 
 
 def read_folder(root: Path) -> ExampleSet:
-    """Read a folder; raise InvalidArgument when it has no class folder."""
+    """Read a folder; raise InvalidArgument when it has no class folder, or no image in any."""
     reader = _Reader(root)
     classes, loose = reader.classes()
     if not classes:
@@ -42,7 +42,10 @@ def read_folder(root: Path) -> ExampleSet:
         )
     for entry in classes:
         reader.read_class(entry)
-    return reader.result(loose)
+    found = reader.result(loose)
+    if not found.examples:
+        raise _no_images(display_path(root), len(classes), found)
+    return found
 
 
 class _Reader:
@@ -138,10 +141,21 @@ class _Reader:
             names = ", ".join(repr(name) for name in self._empty[:_EMPTY_SHOWN])
             more = len(self._empty) - _EMPTY_SHOWN
             tail = f" and {more} more" if more > 0 else ""
-            yield f"{len(self._empty)} class folders hold no image and are left out: {names}{tail}"
+            what = "class folder holds" if len(self._empty) == 1 else "class folders hold"
+            left = "is" if len(self._empty) == 1 else "are"
+            yield f"{len(self._empty)} {what} no image and {left} left out: {names}{tail}"
         if loose:
             shown = display_path(self._root)
-            yield f"{loose} images lie in {shown} itself, in no class folder, and are left out"
+            what, left = ("image lies", "is") if loose == 1 else ("images lie", "are")
+            yield f"{loose} {what} in {shown} itself, in no class folder, and {left} left out"
+
+
+def _no_images(shown: str, folders: int, found: ExampleSet) -> InvalidArgument:
+    others = ", ".join(f"{count} {extension} files" for extension, count in found.skipped.items())
+    return InvalidArgument(
+        f"{shown} has {folders} class folders and no image in any; put the images of each class"
+        f" into its folder. Received: {others or 'no files'}"
+    )
 
 
 def _visible(place: str | Path) -> list[os.DirEntry[str]]:

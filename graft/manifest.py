@@ -90,7 +90,11 @@ def _check_header(where: str, cells: list[str]) -> list[str]:
     header = [cell.strip().lower() for cell in cells]
     received = f"Received: the columns {', '.join(repr(cell) for cell in cells)}"[:_SHOWN]
     if "label" not in header:
-        raise InvalidArgument(f"{where}: the column 'label' is missing. {received}")
+        hint = "; put commas between the cells" if len(header) == 1 and ";" in header[0] else ""
+        raise InvalidArgument(f"{where}: the column 'label' is missing{hint}. {received}")
+    for column in ("label", "path", "text"):
+        if header.count(column) > 1:
+            raise InvalidArgument(f"{where}: the column {column!r} stands twice. {received}")
     if "path" not in header and "text" not in header:
         hint = "; download what 'url' names and give paths" if "url" in header else ""
         raise InvalidArgument(f"{where}: the column 'path' is missing{hint}. {received}")

@@ -16,12 +16,16 @@ _KEPT = ("protos", "buf.yaml")
 
 
 def past(root: Path) -> str:
-    """Answer the last tag, else main here or at origin, else an empty text."""
+    """Answer the last tag, else where we left main (here or at origin), else an empty text.
+
+    What main has got since then is missing from a branch, not deleted by it. A shallow clone may
+    not hold the commit where they parted; then main as it is now is the best that can be had.
+    """
     if tag := _git(root, "describe", "--tags", "--abbrev=0"):
         return tag
     for branch in ("main", "origin/main"):
         if _git(root, "rev-parse", "--verify", "--quiet", branch):
-            return branch
+            return _git(root, "merge-base", "HEAD", branch) or branch
     return ""
 
 

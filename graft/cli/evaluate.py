@@ -10,6 +10,7 @@ import typer
 from graft.cli.output import (
     JsonFlag,
     accuracy_words,
+    naming,
     note,
     print_json,
     print_table,
@@ -71,7 +72,7 @@ def document(scoring: Scoring) -> dict[str, Any]:
 
 def _warn(scoring: Scoring) -> None:
     for path, why in list(scoring.problems.items())[:_SHOWN]:
-        warn(why if path in why else f"{path}: {why}")
+        warn(naming(path, why))
     if len(scoring.problems) > _SHOWN:
         warn(f"{len(scoring.problems) - _SHOWN} more could not be read")
     if scoring.unseen:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from graft.client.reports import Interval
 _PIPE_WIDTH: Final = 200
 """Columns where no terminal says how many it has: enough for a table to keep its lines whole."""
 
+_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+
 JsonFlag = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON on standard output.")
 ]
@@ -37,24 +40,37 @@ def err() -> Console:
     return Console(stderr=True, width=width, highlight=False)
 
 
+def visible(text: str) -> str:
+    r"""A text without control characters but line ends: they appear as \xNN.
+
+    Names of files and labels come from others, and a terminal obeys what they hold.
+    """
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
+def naming(path: str, text: str) -> str:
+    """A sentence about a file with its name in front, unless the sentence has it already."""
+    return text if path in text else f"{path}: {text}"
+
+
 def say(text: str) -> None:
     """Print a line of results."""
-    out().print(escape(text), soft_wrap=True)
+    out().print(escape(visible(text)), soft_wrap=True)
 
 
 def note(text: str) -> None:
     """Print a line beside the results."""
-    err().print(escape(text), soft_wrap=True)
+    err().print(escape(visible(text)), soft_wrap=True)
 
 
 def warn(text: str) -> None:
     """Print a warning."""
-    err().print(f"[yellow]warning:[/yellow] {escape(text)}", soft_wrap=True)
+    err().print(f"[yellow]warning:[/yellow] {escape(visible(text))}", soft_wrap=True)
 
 
 def fail(text: str) -> None:
     """Print an error."""
-    err().print(f"[red]error:[/red] {escape(text)}", soft_wrap=True)
+    err().print(f"[red]error:[/red] {escape(visible(text))}", soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
@@ -81,7 +97,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(escape(str(cell)) for cell in row))
+        table.add_row(*(escape(visible(str(cell)).replace("\n", "\\n")) for cell in row))
     out().print(table)
 
 

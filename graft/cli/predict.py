@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from graft.cli.output import JsonFlag, fail, note, print_json, print_table
+from graft.cli.output import JsonFlag, fail, naming, note, print_json, print_table
 from graft.client.blocking import Client
 from graft.client.predictions import Answer
 from graft.content import display_path
@@ -70,7 +70,7 @@ def _answer(client: Client, model: str, paths: Sequence[Path], json: bool) -> in
         if isinstance(answer, GraftError):
             bad += 1
             if not json:
-                fail(f"{shown}: {answer}" if shown not in str(answer) else str(answer))
+                fail(naming(shown, str(answer)))
         if json:
             print_json(document(shown, answer))
         elif not isinstance(answer, GraftError):

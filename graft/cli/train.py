@@ -113,9 +113,13 @@ def follow(client: Client, job: Job) -> Job:
     last = job
     with progress() as shown:
         bars: dict[str, TaskID] = {}
-        for event in client.watch(job.name):
-            last = event.job
-            _show(shown, bars, last)
+        try:
+            for event in client.watch(job.name):
+                last = event.job
+                _show(shown, bars, last)
+        except KeyboardInterrupt:
+            note(f"{job.id} goes on: `graft jobs watch` or `graft jobs cancel` {job.id}")
+            raise
     return succeeded(last)
 
 
@@ -147,7 +151,8 @@ def _tell_data(examples: ExampleSet, dataset: Dataset) -> None:
         if count:
             warn(f"{counted(count, 'file')} {what}")
     for issue in dataset.issues[:_ISSUES_SHOWN]:
-        note(f"  {issue.path}: {issue.message}")
+        named = issue.message.startswith(issue.path)
+        note(f"  {issue.message}" if named else f"  {issue.path}: {issue.message}")
     if len(dataset.issues) > _ISSUES_SHOWN:
         note(f"  ... `graft datasets show {dataset.name.rpartition('/')[2]}` tells the rest")
 

@@ -18,11 +18,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from graft import health
 from graft.errors import FailedPrecondition
-from graft.local.restarts import MAX_CRASHES, Crash, judge
+from graft.local.logs import open_log
+from graft.local.restarts import MAX_CRASHES, REFUSED_STATUS, Crash, judge
 from graft.runfile import ServiceRun
 
 STARTING: Final = "STARTING"
@@ -114,7 +115,7 @@ class Child:
         self._signal_group(process, signal.SIGKILL)
 
     async def _spawn(self) -> asyncio.subprocess.Process:
-        with _open_log(self.spec.log) as log:
+        with open_log(self.spec.log) as log:
             try:
                 return await asyncio.create_subprocess_exec(
                     *self.spec.command,
@@ -147,10 +148,15 @@ class Child:
     def _after_crash(self, served: bool) -> float | None:
         """Record the crash and say what follows; answer the delay, None when it is given up."""
         assert self._process is not None
-        self._crashes = [*self._crashes, Crash(time.monotonic(), served)][-MAX_CRASHES:]
+        code = self._process.returncode
+        crash = Crash(time.monotonic(), served, refused=code == REFUSED_STATUS)
+        self._crashes = [*self._crashes, crash][-MAX_CRASHES:]
         verdict = judge(self._crashes)
-        what = f"{describe_end(self._process.returncode)} (log: {self.spec.log})"
-        if verdict.delay_s is None:
+        what = f"{describe_end(code)} (log: {self.spec.log})"
+        if crash.refused:
+            note = f"it refuses its settings (log: {self.spec.log}); `graft down`, `graft up`"
+            self._become(FAILED, pid=0, note=note)
+        elif verdict.delay_s is None:
             note = f"{what}; given up after {verdict.crashes} crashes: `graft down`, `graft up`"
             self._become(FAILED, pid=0, note=note)
         else:
@@ -200,8 +206,3 @@ def describe_end(code: int | None) -> str:
     except ValueError:
         name = f"signal {-code}"
     return f"killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
-
-
-def _open_log(path: Path) -> IO[bytes]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path.open("ab")

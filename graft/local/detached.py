@@ -16,6 +16,7 @@ from graft import process
 from graft.errors import DeadlineExceeded, FailedPrecondition
 from graft.local.child import SERVING
 from graft.local.lock import is_held
+from graft.local.logs import open_log
 from graft.local.plan import Plan
 from graft.runfile import Run, ServiceRun, graft_home, live_run, read_run, run_path
 
@@ -47,8 +48,7 @@ def start(
     interrupted wait stops it.
     """
     log = plan.data / "logs" / "supervisor.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
+    with open_log(log, fresh=True) as output:
         supervisor = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

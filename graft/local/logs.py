@@ -6,13 +6,27 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
+
+from graft.errors import FailedPrecondition
 
 MAX_LOG_BYTES: Final = 32 * 1024 * 1024
 """A log that grows above this is moved to NAME.log.1, which replaces the one before."""
 
 _TAIL_BYTES: Final = 8192
 _SHOWN: Final = 400
+
+
+def open_log(path: Path, *, fresh: bool = False) -> IO[bytes]:
+    """Open a log to append to it, or `fresh`; raise FailedPrecondition where that cannot be."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("wb" if fresh else "ab")
+    except OSError as error:
+        raise FailedPrecondition(
+            f"cannot write {path}: {error.strerror}; choose another folder with --data, or another"
+            f" HOME. Received: {str(path.parent)!r}"
+        ) from error
 
 
 def rotate(path: Path) -> None:

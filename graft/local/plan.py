@@ -67,7 +67,7 @@ def make_plan(environ: Mapping[str, str], data: Path | None = None) -> Plan:
 
 
 def _service(name: str, environ: Mapping[str, str], data: Path) -> ServicePlan:
-    wanted = environ.get(f"GRAFT_{name.upper()}", "")
+    wanted = _address(name, environ)
     return ServicePlan(
         name=name,
         command=(sys.executable, "-m", "graft.local.launch", f"services.{name}"),
@@ -76,6 +76,19 @@ def _service(name: str, environ: Mapping[str, str], data: Path) -> ServicePlan:
         metrics=f"{HOST}:{METRICS_PORTS[name]}",
         log=data / "logs" / f"{name}.log",
     )
+
+
+def _address(name: str, environ: Mapping[str, str]) -> str:
+    """Where the user wants a service to listen; "" where that is left to us."""
+    key = f"GRAFT_{name.upper()}"
+    text = environ.get(key, "")
+    host, _, port = text.rpartition(":")
+    if text and not (host and port.isdecimal() and 0 < int(port) < 65536):
+        raise InvalidArgument(
+            f"{key} must be host:port, such as {HOST}:{PORTS[name]}, for the suite to listen there."
+            f" Received: {text!r}"
+        )
+    return text
 
 
 def _grace_s(environ: Mapping[str, str]) -> float:

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+REFUSED_STATUS: Final = 2
+"""The exit status of a service whose settings make no sense, as of a command used wrongly."""
+
 MAX_CRASHES: Final = 5
 WINDOW_S: Final = 60.0
 FIRST_DELAY_S: Final = 0.5
@@ -14,10 +17,13 @@ MAX_DELAY_S: Final = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """An end that nobody asked for: when (seconds of a steady clock), and had it ever served."""
+    """An end that nobody asked for: when (seconds of a steady clock), had it ever served, and did
+    it refuse its settings, which starting it again would not mend.
+    """
 
     at: float
     served: bool
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +38,11 @@ def judge(crashes: Sequence[Crash]) -> Verdict:
     """Decide after the last of `crashes`, which are in order and not empty.
 
     What counts is what fell in the last minute, or in a row without ever having served: a service
-    that dies after ten seconds of start-up would otherwise be tried for ever.
+    that dies after ten seconds of start-up would otherwise be tried for ever. One that refuses its
+    settings is given up at once.
     """
+    if crashes[-1].refused:
+        return Verdict(None, len(crashes))
     recent = sum(1 for crash in crashes if crashes[-1].at - crash.at < WINDOW_S)
     unserved = 0
     for crash in reversed(crashes):

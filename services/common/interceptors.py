@@ -109,7 +109,7 @@ class _Surroundings:
 
     def _record(self, code: str, seconds: float) -> None:
         metrics.REQUESTS.labels(self.method, code).inc()
-        metrics.REQUEST_SECONDS.labels(self.method).observe(seconds)
+        metrics.REQUEST_SECONDS.labels(self.method, code).observe(seconds)
         extra = {"method": self.method, "code": code, "seconds": round(seconds, 6)}
         _LOG.info("call", extra=extra)
 

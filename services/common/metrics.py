@@ -34,8 +34,8 @@ REQUESTS: Final = Counter(
 )
 REQUEST_SECONDS: Final = Histogram(
     "graft_request_seconds",
-    "Time from an RPC's arrival to its answer, by method",
-    ("method",),
+    "Time from an RPC's arrival to its answer, by method and gRPC code",
+    ("method", "code"),
     buckets=_LATENCY_S,
     registry=REGISTRY,
 )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -23,11 +24,12 @@ from prometheus_client import start_http_server
 
 from graft.channel import SERVER_OPTIONS
 from graft.common.v1 import info_service_pb2, info_service_pb2_grpc
-from graft.errors import FailedPrecondition, GraftError, Internal
+from graft.errors import FailedPrecondition, GraftError, Internal, InvalidArgument
 from services.common import metrics, telemetry
 from services.common.health import Health
 from services.common.interceptors import CallInterceptor
-from services.common.settings import Settings
+from services.common.settings import Settings, refuse
+from services.common.store import Store, open_store
 
 _LOG = logging.getLogger(__name__)
 
@@ -182,6 +184,14 @@ def _metrics_server(settings: Settings) -> Any:
         httpd.shutdown()
         httpd.server_close()
         thread.join()
+
+
+def open_settings_store(settings: Settings) -> Store:
+    """Open the store that the settings name; one that cannot be meant ends the process."""
+    try:
+        return open_store(settings.store_url, os.environ)
+    except InvalidArgument as error:
+        refuse(settings.service, error)
 
 
 def launch(settings: Settings, main: Callable[[Settings], Awaitable[None]]) -> None:

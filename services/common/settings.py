@@ -7,12 +7,14 @@ value and what was wanted.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from graft.errors import InvalidArgument
+from graft.local.restarts import REFUSED_STATUS
 
 DEFAULT_PORTS: Final = {"embedder": 50051, "trainer": 50052, "predictor": 50053}
 DEFAULT_METRICS_PORTS: Final = {"embedder": 9101, "trainer": 9102, "predictor": 9103}
@@ -135,4 +137,10 @@ def from_process(service: str) -> Settings:
     try:
         return read_settings(service, os.environ)
     except InvalidArgument as error:
-        raise SystemExit(f"graft {service}: {error}") from error
+        refuse(service, error)
+
+
+def refuse(service: str, error: InvalidArgument) -> NoReturn:
+    """End this process because a setting makes no sense: starting it again would not help."""
+    sys.stderr.write(f"graft {service}: {error}\n")
+    raise SystemExit(REFUSED_STATUS) from error

@@ -13,7 +13,6 @@ from services.common import cpu, server
 from services.common.backbones.catalogue import Cache
 from services.common.image import DEFAULT_LIMITS
 from services.common.settings import Settings, from_process
-from services.common.store import open_store
 from services.common.store.base import Store
 from services.embedder import wire
 from services.embedder.backbones import bundled
@@ -97,7 +96,7 @@ class Embedder:
 
 async def main(settings: Settings) -> None:
     """Serves until told to stop."""
-    with open_store(settings.store_url, os.environ) as store:
+    with server.open_settings_store(settings) as store:
         embedder = Embedder(settings, store)
         await server.run(settings, embedder.server, warm=embedder.warm, drain=embedder.drain)
 

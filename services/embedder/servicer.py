@@ -29,10 +29,11 @@ class EmbedderServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
         items = wire.images_of(request.items, most=self._max_items)
         dtype, view = wire.dtype_of(request.dtype), views.find(request.view)
         endpoints = wire.endpoints_of(request.endpoints)
+        name = wire.backbone_of(request.backbone, "backbone")
         if request.maps:
-            backbone = await self._backbones.known(request.backbone)
+            backbone = await self._backbones.known(name)
             maps.check(backbone, endpoints, dtype, items=len(items))
-        loaded = await self._backbones.get(request.backbone, maps=request.maps)
+        loaded = await self._backbones.get(name, maps=request.maps)
         answer = await loaded.pipeline.embed(
             items, endpoints, view=view, deadline=wire.deadline_of(context)
         )
@@ -55,7 +56,7 @@ class EmbedderServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
         self, request: embedder_service_pb2.GetBackboneRequest, context: Any
     ) -> embedder_service_pb2.GetBackboneResponse:
         """One entry of the catalogue."""
-        backbone = await self._backbones.find(request.name)
+        backbone = await self._backbones.find(wire.backbone_of(request.name, "name"))
         return embedder_service_pb2.GetBackboneResponse(
             backbone=backbone, engine=self._backbones.engine_of(backbone.digest)
         )
@@ -80,7 +81,7 @@ class EmbedderServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
         self, request: embedder_service_pb2.LoadBackboneRequest, context: Any
     ) -> embedder_service_pb2.LoadBackboneResponse:
         """Reads the catalogue anew."""
-        loaded = await self._backbones.refresh(request.name)
+        loaded = await self._backbones.refresh(wire.backbone_of(request.name, "name"))
         return embedder_service_pb2.LoadBackboneResponse(
             backbone=loaded.backbone, engine=loaded.pipeline.engine.name
         )

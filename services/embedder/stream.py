@@ -104,11 +104,12 @@ class _Window:
 async def _settled(backbones: Backbones, first: Request, deadline: float | None) -> _Terms:
     endpoints, dtype = wire.endpoints_of(first.endpoints), wire.dtype_of(first.dtype)
     view = views.find(first.view)
+    name = wire.backbone_of(first.backbone, "backbone")
     if first.maps:
-        backbone = await backbones.known(first.backbone)
+        backbone = await backbones.known(name)
         most = maps.MAX_STREAMED_BYTES
         maps.check(backbone, endpoints, dtype, items=1, most_bytes=most)
-    loaded = await backbones.get(first.backbone, maps=first.maps)
+    loaded = await backbones.get(name, maps=first.maps)
     return _Terms(loaded, endpoints, dtype, view, deadline)
 
 

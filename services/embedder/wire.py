@@ -12,6 +12,7 @@ from google.protobuf import duration_pb2
 from graft.common.v1 import content_pb2, tensor_pb2, timing_pb2
 from graft.embedder.v1 import embedder_service_pb2
 from graft.errors import InvalidArgument, ResourceExhausted
+from graft.names import BackboneName
 from graft.tensors import to_tensor
 from services.embedder.engines.base import DEFAULT, Vectors
 from services.embedder.pipeline import Timings
@@ -49,6 +50,17 @@ def image_of(content: content_pb2.Content, field: str) -> bytes:
         text = f"{field}: this backbone reads images; send an image, or name a text backbone"
         raise InvalidArgument(f"{text}; got a text", reason="MODALITY_MISMATCH", field=field)
     raise InvalidArgument(f"{field}: an item must have an image; got an empty item", field=field)
+
+
+def backbone_of(name: str, field: str) -> str:
+    """The name of a backbone, `backbones/{name}` or with its digest; InvalidArgument names the
+    field."""
+    try:
+        BackboneName.parse(name)
+    except InvalidArgument as error:
+        error.field = field
+        raise
+    return name
 
 
 def endpoints_of(asked: Sequence[str]) -> tuple[str, ...]:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from graft import __version__
 from graft.channel import MAX_MESSAGE_BYTES
 from graft.common.v1 import info_service_pb2
-from graft.errors import GraftError, InvalidArgument
+from graft.errors import GraftError
 from graft.predictor.v1 import predictor_service_pb2_grpc
 from services.common import server as common
 from services.common.blocking import Bridge
 from services.common.heads.head import Head
 from services.common.settings import Settings, from_process
-from services.common.store import Store, open_store
+from services.common.store import Store
 from services.predictor.embedding import Embedder
 from services.predictor.head_cache import HeadCache
 from services.predictor.router import Router
@@ -123,13 +122,6 @@ def start() -> None:
 
 async def serve(settings: Settings) -> None:
     """Serve until told to stop."""
-    with _open(settings) as store:
+    with common.open_settings_store(settings) as store:
         predictor = Predictor(settings, store)
         await common.run(settings, predictor.server, warm=predictor.warm, drain=predictor.drain)
-
-
-def _open(settings: Settings) -> Store:
-    try:
-        return open_store(settings.store_url, os.environ)
-    except InvalidArgument as error:
-        raise SystemExit(f"graft predictor: GRAFT_STORE: {error}") from error

@@ -8,6 +8,7 @@ for, too.
 
 from __future__ import annotations
 
+import contextvars
 import re
 import threading
 import time
@@ -38,7 +39,7 @@ from graft.errors import (
 )
 from graft.names import BackboneName
 from graft.status import from_rpc_error
-from services.common import layout
+from services.common import layout, telemetry
 from services.common.heads.base import Floats
 from services.common.store import Store
 from services.trainer.tables import EmbeddingTable
@@ -102,7 +103,8 @@ class EmbedderClient:
         pause, deadline = _FIRST_PAUSE_S, time.monotonic() + RETRY_FOR_S
         while True:
             try:
-                return call(request, timeout=CALL_TIMEOUT_S)
+                metadata = telemetry.outgoing_metadata()
+                return call(request, timeout=CALL_TIMEOUT_S, metadata=metadata)
             except grpc.RpcError as error:
                 failure = from_rpc_error(error, target=self._target)
                 if not isinstance(failure, Unavailable | DeadlineExceeded | Cancelled):
@@ -231,7 +233,8 @@ class Embeddings:
             try:
                 for positions, images in _batches(missing, contents):
                     where = [paths[position] for position in positions]
-                    future = pool.submit(self._call, images, where)
+                    context = contextvars.copy_context()  # the request id crosses the threads
+                    future = pool.submit(context.run, self._call, images, where)
                     waiting.append(_Batch(positions, future))
                     if len(waiting) >= MAX_IN_FLIGHT:
                         yield _finished(waiting.popleft())

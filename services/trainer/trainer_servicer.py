@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -17,6 +18,8 @@ from services.trainer.estimator import Estimator
 from services.trainer.fields import check_spec, job_name, parse_field
 from services.trainer.jobs.book import JobBook
 from services.trainer.jobs.runner import Runner
+
+_LOG = logging.getLogger(__name__)
 
 NAME = "graft.trainer.v1.TrainerService"
 _LAST_NS = 10**20  # above any time in nanoseconds, with as many digits as the difference
@@ -55,6 +58,8 @@ class TrainerServicer(trainer_service_pb2_grpc.TrainerServiceServicer):
             estimate = await self._estimator.estimate(stored)
             return pb.CreateTrainingJobResponse(estimate=estimate)
         job = await self._runner.create(name, request.spec, stored)
+        # Ties the caller's request id to the job's own id, under which all of its work is logged.
+        _LOG.info("a training job is queued", extra={"job": job.name})
         return pb.CreateTrainingJobResponse(job=job)
 
     async def GetTrainingJob(

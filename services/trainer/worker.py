@@ -23,6 +23,7 @@ from google.protobuf.message import Message
 from graft.channel import open_blocking_channel
 from graft.content import Problem
 from graft.errors import Cancelled, GraftError, Internal
+from graft.names import JobName
 from graft.trainer.v1 import training_job_pb2 as pb
 from services.common import telemetry
 from services.common.settings import from_process
@@ -91,7 +92,11 @@ class Worker:
             raise Cancelled("the job was stopped")
 
     def work(self, tools: pipeline.Tools, job: pb.TrainingJob) -> None:
-        """Run one job and tell its end, whatever it is."""
+        """Run one job and tell its end, whatever it is.
+
+        What it logs, and what it asks of the embedder, goes under its id as the request id.
+        """
+        telemetry.begin_request(JobName.parse(job.name).job)
         try:
             self.say("result", pipeline.train(tools, job))
         except Exception as error:  # a supervised loop: every failure is told to the runner

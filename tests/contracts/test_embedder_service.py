@@ -110,7 +110,7 @@ def test_a_backbone_may_be_named_with_its_digest(stub: Any) -> None:
         (GOOD, {**MAPS, "endpoints": ["stride16", "default"]}, *NO_MAP),
         (GOOD, {"dtype": "DATA_TYPE_INT64"}, "INVALID_ARGUMENT", "INVALID_ARGUMENT", "dtype"),
         (GOOD, {"backbone": "backbones/no"}, "NOT_FOUND", "NOT_FOUND", ""),
-        (GOOD, {"backbone": "rubbish"}, "INVALID_ARGUMENT", "NAME_INVALID", ""),
+        (GOOD, {"backbone": "rubbish"}, "INVALID_ARGUMENT", "NAME_INVALID", "backbone"),
     ],
 )
 def test_a_bad_request_is_refused_in_the_same_words(
@@ -118,6 +118,22 @@ def test_a_bad_request_is_refused_in_the_same_words(
 ) -> None:
     error = refusal(stub, items, **fields)
     assert (error.code, error.reason, error.field) == (code, reason, field)
+
+
+@pytest.mark.parametrize(
+    ("method", "request_of", "field"),
+    [
+        ("GetBackbone", pb.GetBackboneRequest(name="rubbish"), "name"),
+        ("LoadBackbone", pb.LoadBackboneRequest(name="rubbish"), "name"),
+    ],
+)
+def test_a_name_that_is_none_is_refused_by_its_field(
+    stub: Any, method: str, request_of: Any, field: str
+) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        getattr(stub, method)(request_of, timeout=CALL_S)
+    error = from_rpc_error(caught.value, target="embedder")
+    assert (error.reason, error.field) == ("NAME_INVALID", field)
 
 
 def test_a_map_has_the_shape_that_the_catalogue_tells_and_its_mean_is_the_vector(stub: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 import urllib.request
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 
+from graft.common.v1 import info_service_pb2, info_service_pb2_grpc
 from graft.model.v1 import evaluation_pb2
 from graft.trainer.v1 import (
     model_service_pb2,
@@ -167,16 +169,21 @@ def test_a_service_killed_during_a_run_does_not_lose_the_run(
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_metrics_are_served_and_count_calls(suite: Suite, name: str) -> None:
+    with suite.channel(name) as channel:
+        question = info_service_pb2.GetServerInfoRequest()
+        info_service_pb2_grpc.InfoServiceStub(channel).GetServerInfo(question, timeout=10)
     with urllib.request.urlopen(f"http://{suite.metrics[name]}/metrics", timeout=10) as answer:
         text = answer.read().decode()
-    assert "graft_request_seconds_bucket" in text
+    assert re.search(r'^graft_request_seconds_bucket\{code="OK",le="[^"]+",method="/', text, re.M)
     assert "process_resident_memory_bytes" in text
 
 
-def test_one_request_id_is_in_the_logs_of_predictor_and_embedder(
+def test_one_request_id_is_in_the_logs_of_all_services_that_work_on_it(
     suite: Suite, trainer: grpc.Channel
 ) -> None:
-    train(trainer, "traced", first=0, count=3)
+    job = train(trainer, "traced", first=0, count=3).name.rpartition("/")[2]
+    assert f'"job": "{calls.PROJECT}/trainingJobs/{job}"' in suite.log("trainer")
+    assert f'"request_id": "{job}"' in suite.log("embedder")
     with suite.channel("predictor") as channel:
         image = digits.picture("1", HELD_OUT)
         calls.predict(channel, "traced", [image], request_id="trace-42")

@@ -137,7 +137,7 @@ async def test_half_precision_is_half_the_bytes(service: Service) -> None:
     [
         ({"items": []}, "INVALID_ARGUMENT", "INVALID_ARGUMENT", "items"),
         ({"items": [image(0)] * 21}, "RESOURCE_EXHAUSTED", "REQUEST_TOO_LARGE", "items"),
-        ({"backbone": ""}, "INVALID_ARGUMENT", "NAME_INVALID", ""),
+        ({"backbone": ""}, "INVALID_ARGUMENT", "NAME_INVALID", "backbone"),
         ({"backbone": "backbones/none"}, "NOT_FOUND", "NOT_FOUND", ""),
         ({"endpoints": ["x"]}, "INVALID_ARGUMENT", "INVALID_ARGUMENT", "endpoints[0]"),
         ({"dtype": 3}, "INVALID_ARGUMENT", "INVALID_ARGUMENT", "dtype"),

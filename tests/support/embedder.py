@@ -25,7 +25,7 @@ from graft.embedder.v1 import embedder_service_pb2 as pb
 from graft.errors import GraftError, InvalidArgument, NotFound, ResourceExhausted
 from graft.names import BackboneName
 from graft.tensors import to_tensor
-from services.common import image
+from services.common import image, telemetry
 from services.common.paging import take_page
 from services.common.server import Servable, Server
 from services.embedder import views
@@ -88,6 +88,7 @@ class FakeServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
     def reset(self) -> None:
         """Forget what was counted and set."""
         self.embedded: list[bytes] = []
+        self.called_for: set[str] = set()  # request ids
         self.delay_s = 0.0
         self.refused: set[bytes] = set()
 
@@ -98,6 +99,7 @@ class FakeServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
         backbone = self._find(request.backbone)
         rows = self._rows(backbone, images, request)
         await asyncio.sleep(self.delay_s)
+        self.called_for.add(telemetry.request_id())
         self.embedded += [hashlib.sha256(data).digest() for data in images]
         return pb.EmbedResponse(
             outputs=[
@@ -121,7 +123,7 @@ class FakeServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
         self, request: pb.GetBackboneRequest, context: Any
     ) -> pb.GetBackboneResponse:
         """One entry."""
-        return pb.GetBackboneResponse(backbone=self._find(request.name), engine="fake")
+        return pb.GetBackboneResponse(backbone=self._find(request.name, "name"), engine="fake")
 
     async def ListBackbones(
         self, request: pb.ListBackbonesRequest, context: Any
@@ -136,7 +138,7 @@ class FakeServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
         self, request: pb.LoadBackboneRequest, context: Any
     ) -> pb.LoadBackboneResponse:
         """Always loaded."""
-        return pb.LoadBackboneResponse(backbone=self._find(request.name), engine="fake")
+        return pb.LoadBackboneResponse(backbone=self._find(request.name, "name"), engine="fake")
 
     def _stream_answer(
         self, first: pb.EmbedStreamRequest, request: pb.EmbedStreamRequest
@@ -185,8 +187,12 @@ class FakeServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
                 metadata={**error.metadata, "index": str(index)},
             ) from error
 
-    def _find(self, text: str) -> backbone_pb2.Backbone:
-        name = BackboneName.parse(text)
+    def _find(self, text: str, field: str = "backbone") -> backbone_pb2.Backbone:
+        try:
+            name = BackboneName.parse(text)
+        except InvalidArgument as error:
+            error.field = field
+            raise
         found = self._backbones.get(f"backbones/{name.backbone}")
         if found is None or name.digest not in ("", found.digest):
             raise NotFound(f"no backbone {text}. Received: {text!r}", metadata={"name": text})

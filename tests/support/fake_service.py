@@ -3,6 +3,7 @@
 serve           says SERVING until SIGTERM
 crash           says why on its log and ends with code 3
 crash-once F    the same the first time (F does not exist yet), then serves
+refuse          says which setting makes no sense and ends with code 2
 stubborn        serves and ignores SIGTERM
 """
 
@@ -44,6 +45,9 @@ def main(mode: str, *arguments: str) -> None:
         _crash()
     if mode == "crash":
         _crash()
+    if mode == "refuse":
+        print("graft trainer: GRAFT_MAX_BATCH must be a number", file=sys.stderr)
+        sys.exit(2)
     if mode == "stubborn":
         real, signal.signal = signal.signal, lambda *_: None
         real(signal.SIGTERM, signal.SIG_IGN)

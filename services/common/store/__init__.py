@@ -25,11 +25,15 @@ def open_store(url: str, environ: Mapping[str, str]) -> Store:
     Raises InvalidArgument naming the setting, its value and what was wanted.
     """
     if not url:
-        raise InvalidArgument(f"a store must be {_WANTED}, got {url!r}")
+        raise _no_store(url)
     if "://" not in url and not url.startswith(("file:", "s3:")):
         return FileStore(Path(url).expanduser().absolute())
     if url.startswith("file:///"):
         return FileStore(Path(unquote(urlsplit(url).path)))
     if url.startswith("s3://"):
         return S3Store(read_s3_settings(url, environ))
-    raise InvalidArgument(f"a store must be {_WANTED}, got {url!r}")
+    raise _no_store(url)
+
+
+def _no_store(url: str) -> InvalidArgument:
+    return InvalidArgument(f"GRAFT_STORE must be {_WANTED}. Received: {url!r}", field="GRAFT_STORE")

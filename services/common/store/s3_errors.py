@@ -61,7 +61,7 @@ def unreachable(settings: S3Settings, key: str, cause: Exception) -> Unavailable
     """The error for no answer at all."""
     return away(
         f"the S3 server does not answer; check AWS_ENDPOINT_URL={settings.endpoint} and that it "
-        f"runs; a write may have happened, got {type(cause).__name__} for {key!r}"
+        f"runs; if this was a write, it may have happened, got {type(cause).__name__} for {key!r}"
     )
 
 

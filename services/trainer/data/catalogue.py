@@ -137,5 +137,5 @@ def _rows(table: pa.Table) -> list[Row]:
 
 def _size(rows: tuple[Row, ...]) -> int:
     """The bytes of all contents, each different one counted once."""
-    sizes = {row.key: int(row.detail) for row in rows if row.verdict == ACCEPTED}
+    sizes = {row.key: row.size_bytes for row in rows if row.verdict == ACCEPTED}
     return sum(sizes.values())

@@ -9,7 +9,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from graft.errors import InvalidArgument, NotFound, ResourceExhausted, Unavailable
+from graft.errors import Conflict, InvalidArgument, NotFound, ResourceExhausted, Unavailable
 from graft.names import DatasetName
 from graft.trainer.v1 import dataset_pb2
 from graft.trainer.v1 import dataset_service_pb2 as pb
@@ -110,7 +110,14 @@ class Importer:
             await asyncio.wait({writing})  # it raises what `_fill` ended the feed with
             writing.exception()
             raise
-        version = await writing
+        try:
+            version = await writing
+        except Conflict as error:
+            raise Conflict(
+                f"another import into {name} ended while this one ran, and nothing of this one was"
+                f" kept; import again. Received: {str(name)!r}",
+                metadata={"name": str(name)},
+            ) from error
         return await self._decoders.run(self._describe, name, version, before)
 
     def _describe(self, name: DatasetName, version: int, since: int) -> dataset_pb2.Dataset:

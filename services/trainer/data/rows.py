@@ -15,6 +15,8 @@ from graft.model.v1 import evaluation_pb2
 
 ACCEPTED: Final = "accepted"
 REJECTED: Final = "rejected"
+SEVERAL: Final = "several pictures"
+"""Stands behind the size of a file that is an animation or has several pages."""
 
 MAX_ISSUES: Final = 100
 """Doubtful files named in a summary; all are counted."""
@@ -31,7 +33,8 @@ class Row:
 
     `key` is the SHA-256 of the whole file. `content` is the file and `sketch` its sketch, both
     empty where the row is rejected or an earlier row of the data set holds the same bytes. `detail`
-    says why a row was rejected; of an accepted one, the size of its file in bytes.
+    says why a row was rejected; of an accepted one, the size of its file in bytes, and SEVERAL
+    where that is so.
     """
 
     key: bytes
@@ -41,6 +44,16 @@ class Row:
     detail: str
     content: bytes = b""
     sketch: bytes = b""
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of an accepted file."""
+        return int(self.detail.partition(" ")[0])
+
+    @property
+    def several(self) -> bool:
+        """Whether an accepted file holds more pictures than the first one, which is used."""
+        return self.verdict == ACCEPTED and self.detail.endswith(SEVERAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +116,20 @@ def summarise(
         duplicate_count=len(piles["duplicate"]),
         conflict_count=len(piles["conflict"]),
         issues=_issues(rows, piles),
-        warnings=warnings_about(counts),
+        warnings=[*warnings_about(counts), *_about_several(rows[since:])],
     )
+
+
+def _about_several(rows: Sequence[Row]) -> list[str]:
+    paths = [row.path for row in rows if row.several]
+    if not paths:
+        return []
+    files = "1 file holds" if len(paths) == 1 else f"{len(paths)} files hold"
+    shown = ", ".join(map(repr, paths[:_NAMED])) + (", ..." if len(paths) > _NAMED else "")
+    return [
+        f"{files} more than one picture, an animation or pages ({shown}); the first picture is"
+        " used: save another one as a file of its own where that is meant"
+    ]
 
 
 def _issues(rows: Sequence[Row], piles: dict[str, list[int]]) -> list[evaluation_pb2.ImportIssue]:

@@ -8,12 +8,13 @@ from typing import Final
 from graft.errors import GraftError
 from graft.trainer.v1 import dataset_service_pb2 as pb
 from services.common import image
-from services.trainer.data.rows import ACCEPTED, REJECTED, Row
+from services.trainer.data.rows import ACCEPTED, REJECTED, SEVERAL, Row
 from services.trainer.data.sketch import DECODE_SIZE, draw
 
 MAX_LABEL_BYTES: Final = 200
 MAX_PATH_BYTES: Final = 1024
 _MAX_DETAIL: Final = 500
+_JPEG: Final = b"\xff\xd8"
 
 
 def judge(example: pb.Example, limits: image.ImageLimits = image.DEFAULT_LIMITS) -> Row:
@@ -26,7 +27,9 @@ def judge(example: pb.Example, limits: image.ImageLimits = image.DEFAULT_LIMITS)
         why, sketch = _looked_at(content, limits)
     if why:
         return Row(key, path, _cut(example.label, MAX_LABEL_BYTES), REJECTED, why[:_MAX_DETAIL])
-    return Row(key, path, example.label, ACCEPTED, str(len(content)), content, sketch)
+    several = f" {SEVERAL}" if _has_several(content, limits) else ""
+    detail = f"{len(content)}{several}"
+    return Row(key, path, example.label, ACCEPTED, detail, content, sketch)
 
 
 def refuse(row: Row, why: str) -> Row:
@@ -60,6 +63,17 @@ def _looked_at(content: bytes, limits: image.ImageLimits) -> tuple[str, bytes]:
         return "", draw(image.decode_picture(content, limits=limits, size_hint=DECODE_SIZE))
     except GraftError as error:
         return error.message, b""
+
+
+def _has_several(content: bytes, limits: image.ImageLimits) -> bool:
+    """Whether a good image is an animation or has pages. What a JPEG carries beside its picture
+    (a preview, a depth map) is no page."""
+    if content.startswith(_JPEG):
+        return False
+    try:
+        return image.inspect(content, limits=limits).frames > 1
+    except GraftError:  # its first picture was read; what follows is damaged
+        return True
 
 
 def _cut(text: str, limit: int) -> str:

@@ -65,6 +65,14 @@ async def test_a_job_ends_with_a_model_that_is_live(
     assert report.html.startswith(b"<!DOCTYPE html>")
 
 
+async def test_what_a_job_asks_of_the_embedder_bears_its_id(
+    trainer: Connection, embedder: FakeEmbedder
+) -> None:
+    await trainer.load("d", pictures(2, 40))  # more than one batch, so more than one thread
+    job = await trainer.finish((await trainer.create("d")).name)
+    assert embedder.servicer.called_for == {job.name.rpartition("/")[2]}
+
+
 async def test_a_retrain_embeds_only_what_is_new(
     trainer: Connection, embedder: FakeEmbedder
 ) -> None:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from graft.errors import InvalidArgument
+from graft.local.restarts import REFUSED_STATUS
 from services.common import settings
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_defaults_need_no_environment() -> None:
@@ -50,7 +57,31 @@ def test_settings_cannot_be_changed_after_the_start() -> None:
         settings.read_settings("embedder", {}).grace_s = 3  # type: ignore[misc]
 
 
-def test_a_bad_setting_ends_the_process_with_its_message(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bad_setting_ends_the_process_with_its_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("GRAFT_QUEUE_ITEMS", "many")
-    with pytest.raises(SystemExit, match="GRAFT_QUEUE_ITEMS"):
+    with pytest.raises(SystemExit) as caught:
         settings.from_process("embedder")
+    assert caught.value.code == REFUSED_STATUS
+    assert capsys.readouterr().err.startswith("graft embedder: GRAFT_QUEUE_ITEMS must be")
+
+
+@pytest.mark.parametrize("service", ["embedder", "trainer", "predictor"])
+@pytest.mark.parametrize(
+    ("store", "named"), [("ftp://x", "GRAFT_STORE"), ("s3://bucket", "AWS_ACCESS_KEY_ID")]
+)
+def test_a_store_that_cannot_be_meant_ends_every_service_alike(
+    service: str, store: str, named: str
+) -> None:
+    kept = {key: text for key, text in os.environ.items() if not key.startswith(("GRAFT", "AWS"))}
+    done = subprocess.run(
+        [sys.executable, "-m", f"services.{service}"],
+        cwd=ROOT,
+        env={**kept, "GRAFT_STORE": store},
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    assert done.returncode == REFUSED_STATUS
+    assert done.stderr.splitlines()[-1].startswith(f"graft {service}: {named} must be ")

@@ -69,6 +69,17 @@ def test_images_in_a_format_that_is_not_read_are_reported_with_the_fix(tmp_path:
     assert "convert it to JPEG" in told["cat/phone.HEIC"]
 
 
+def test_a_folder_of_empty_class_folders_is_refused_and_says_what_lies_there(
+    tmp_path: Path,
+) -> None:
+    touch(tmp_path, "cat/notes.txt")
+    (tmp_path / "dog").mkdir()
+    with pytest.raises(InvalidArgument, match="no image in any") as caught:
+        read_examples(tmp_path)
+    assert f"{tmp_path} has 2 class folders" in str(caught.value)
+    assert str(caught.value).endswith("Received: 1 .txt files")
+
+
 def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
     outside = touch(tmp_path, "secret.png") / "secret.png"
     root = touch(tmp_path / "data", "cat/a.png")
@@ -129,7 +140,7 @@ def test_empty_class_folders_and_loose_files_are_warned_of(tmp_path: Path) -> No
     empty, loose = found.warnings
     assert "2 class folders" in empty
     assert "'bird', 'dog'" in empty
-    assert loose.startswith("1 images lie in")
+    assert loose.startswith("1 image lies in")
 
 
 def test_many_empty_classes_are_counted_not_listed(tmp_path: Path) -> None:

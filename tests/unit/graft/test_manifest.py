@@ -86,6 +86,8 @@ def test_a_missing_column_is_named_with_those_received(folder: Path) -> None:
         ('path,label\na.png,"cat\n', "row 1 (line 2) is no CSV"),
         ('path,label\n"a"x,cat\n', "is no CSV"),
         ("", "is empty"),
+        ("path;label\na.png;cat\n", "'label' is missing; put commas between the cells"),
+        ("path,label,Label\na.png,cat,dog\n", "the column 'label' stands twice"),
         ("path,label\n", "has no rows; wanted one an example"),
         (b"path,label\na.png,caf\xe9\n", "line 2 is not UTF-8"),
         ("path,label\na.png," + "x" * 201 + "\n", "at most 200 bytes"),

@@ -10,14 +10,8 @@ import pytest
 
 from services.common.settings import read_settings
 from services.common.store import open_store
-from services.predictor.service import Predictor, serve
+from services.predictor.service import Predictor
 from tests.support.embedder import FakeEmbedder
-
-
-async def test_a_store_that_is_no_store_stops_it_and_is_named() -> None:
-    settings = read_settings("predictor", {"GRAFT_STORE": "ftp://somewhere"})
-    with pytest.raises(SystemExit, match=r"GRAFT_STORE.*ftp://somewhere"):
-        await serve(settings)
 
 
 async def test_it_waits_for_an_embedder_that_starts_later_and_leaves_no_thread(

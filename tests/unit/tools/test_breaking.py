@@ -40,9 +40,27 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def head(root: Path) -> str:
+    command = ["git", "rev-parse", "HEAD"]
+    return subprocess.check_output(command, cwd=root, text=True).strip()
+
+
 def test_what_stayed_the_same_breaks_nobody(repository: Path) -> None:
-    assert breaking.past(repository) == "main"
+    assert breaking.past(repository) == head(repository)
     assert breaking.compare(repository, "main") == 0
+
+
+def test_what_main_has_got_since_is_not_missed(repository: Path) -> None:
+    parted = head(repository)
+    git(repository, "branch", "work")
+    thing = repository / "protos" / "toy" / "v1" / "thing.proto"
+    thing.write_text(thing.read_text().replace("}", "  // Its name.\n  string name = 2;\n}"))
+    git(repository, "add", ".")
+    git(repository, "commit", "--message=second")
+    git(repository, "switch", "work")
+    assert breaking.past(repository) == parted
+    assert breaking.compare(repository, "main") != 0
+    assert breaking.compare(repository, breaking.past(repository)) == 0
 
 
 def test_a_field_that_changed_its_number_is_found(

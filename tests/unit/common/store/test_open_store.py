@@ -35,7 +35,7 @@ def test_any_other_url_is_refused(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InvalidArgument, match="s3://bucket/prefix") as caught:
         open_store(url, {})
-    assert str(caught.value).endswith(f"got {url!r}")
+    assert str(caught.value).endswith(f"Received: {url!r}")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -35,3 +37,27 @@ def test_a_closed_loop_refuses_work_and_may_be_closed_again() -> None:
     assert loop.closed
     with pytest.raises(FailedPrecondition, match="closed"):
         loop.run(asyncio.sleep(0))
+
+
+def test_an_interrupted_step_unwinds_before_its_generator_is_closed() -> None:
+    waiting, told = threading.Event(), list[str]()
+
+    async def numbers() -> AsyncIterator[int]:
+        try:
+            waiting.set()
+            await asyncio.sleep(60)
+            yield 1
+        finally:
+            await asyncio.sleep(0.05)  # more than one turn of the loop
+            told.append("unwound")
+
+    def interrupt() -> None:
+        waiting.wait()
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    loop = LoopThread()
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        next(loop.iterate(numbers()))
+    loop.close()
+    assert told == ["unwound"]

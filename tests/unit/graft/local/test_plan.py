@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,9 @@ import pytest
 from graft.errors import FailedPrecondition, InvalidArgument
 from graft.local import logs, plan
 from graft.local.child import describe_end
+
+ROOT = Path(__file__).resolve().parents[4]
+EXTRAS = ("service", "embedder", "predictor", "trainer")  # what the extra `suite` is made of
 
 
 def test_everything_lies_under_home_unless_told_otherwise(tmp_path: Path) -> None:
@@ -44,9 +49,25 @@ def test_data_store_addresses_and_grace_can_be_set(tmp_path: Path) -> None:
     assert child["OTHER"] == "kept"
 
 
+@pytest.mark.parametrize("text", ["nonsense", ":7000", "host:", "h:0", "h:70000", "dns:///h"])
+def test_an_address_that_is_none_is_refused_by_its_key(text: str) -> None:
+    with pytest.raises(InvalidArgument, match="GRAFT_TRAINER must be host:port") as caught:
+        plan.make_plan({"HOME": "/x", "GRAFT_TRAINER": text})
+    assert repr(text) in str(caught.value)
+
+
 def test_a_grace_that_is_no_number_is_refused() -> None:
     with pytest.raises(InvalidArgument, match="GRAFT_GRACE_S"):
         plan.make_plan({"HOME": "/x", "GRAFT_GRACE_S": "soon"})
+
+
+def test_what_is_looked_for_is_what_the_named_extra_brings() -> None:
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = wanted["optional-dependencies"]
+    brought = [*wanted["dependencies"], *(one for name in EXTRAS for one in extras[name])]
+    owners = metadata.packages_distributions()
+    for module in plan._NEEDED.keys() - {"services"}:
+        assert {owner.lower() for owner in owners[module]} & set(brought), module
 
 
 def test_a_missing_extra_names_the_command_that_installs_it(

@@ -32,6 +32,11 @@ def test_a_service_that_never_serves_is_given_up_however_slowly_it_dies() -> Non
     assert judge(crashes(0, 100, 200, 300, 400, served=False)) == Verdict(None, 5)
 
 
+def test_a_service_that_refuses_its_settings_is_not_tried_again() -> None:
+    assert judge([Crash(0, served=False, refused=True)]) == Verdict(None, 1)
+    assert judge([*crashes(0), Crash(1, served=False, refused=True)]) == Verdict(None, 2)
+
+
 def test_having_served_in_between_starts_the_count_afresh() -> None:
     row = [*crashes(0, 100, 200, served=False), *crashes(300), *crashes(400, served=False)]
     assert judge(row) == Verdict(0.5, 1)

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,27 @@ async def test_a_service_that_cannot_start_fails_the_start_and_stops_the_others(
     assert watched.states("trainer").count("WAITING") == 4
     assert not any(process.identity(seen.pid) for _, seen in watched.told if seen.pid)
     assert read_run(run_path(watched.environ)) is None
+
+
+async def test_a_service_that_refuses_its_settings_fails_the_start_at_once(tmp_path: Path) -> None:
+    watched = Watched(tmp_path, trainer="refuse")
+    with pytest.raises(FailedPrecondition, match="it refuses its settings") as caught:
+        await watched.supervisor.run()
+    assert "GRAFT_MAX_BATCH must be a number" in str(caught.value)
+    assert "WAITING" not in watched.states("trainer")
+
+
+async def test_a_folder_that_cannot_be_written_fails_the_start_by_name(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    watched = Watched(tmp_path)
+    plan = watched.supervisor._plan
+    logs = [replace(one, log=tmp_path / "file" / "x.log") for one in plan.services]
+    watched.supervisor._plan = replace(plan, services=tuple(logs))
+    with pytest.raises(FailedPrecondition, match=r"cannot write .*x\.log: "):
+        await watched.supervisor.run()
+    watched.supervisor._plan = replace(plan, home=tmp_path / "file")
+    with pytest.raises(FailedPrecondition, match="set HOME to a folder of yours"):
+        await Supervisor(watched.supervisor._plan, watched.environ).run()
 
 
 async def test_a_service_given_up_later_leaves_the_rest_running(tmp_path: Path) -> None:

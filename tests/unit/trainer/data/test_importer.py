@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from graft.common.v1 import content_pb2, problem_pb2
-from graft.errors import InvalidArgument, NotFound, ResourceExhausted, Unavailable
+from graft.errors import Conflict, InvalidArgument, NotFound, ResourceExhausted, Unavailable
 from graft.names import DatasetName
 from graft.trainer.v1 import dataset_pb2
 from graft.trainer.v1 import dataset_service_pb2 as pb
@@ -16,6 +16,7 @@ from services.common.store import open_store
 from services.trainer.data import importer as module
 from services.trainer.data.catalogue import Catalogue
 from services.trainer.data.importer import MAX_IMPORTS, Importer
+from services.trainer.tables import DatasetTable
 from tests.support.images import bomb, encode, picture
 
 NAME = DatasetName("p", "pets")
@@ -69,6 +70,17 @@ async def test_a_first_import_makes_version_one(importer: Importer, catalogue: C
     assert dataset.size_bytes == sum(len(e.content.image) for e in [*some, *others])
     assert dataset.HasField("create_time")
     assert catalogue.contents(NAME, 1, [0, 22]) == [image(0), image(29)]
+
+
+async def test_an_import_that_came_second_names_the_data_set(
+    importer: Importer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(*_: object) -> int:
+        raise Conflict("the object 'x.manifest' exists already; read it")
+
+    monkeypatch.setattr(DatasetTable, "replace", taken)
+    with pytest.raises(Conflict, match=f"another import into {NAME} .* import again"):
+        await importer.run(stream([example(0, "cat")]))
 
 
 async def test_replace_leaves_the_former_version_as_it_was(

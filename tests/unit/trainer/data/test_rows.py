@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 
 from services.trainer.data import rows
-from services.trainer.data.rows import ACCEPTED, REJECTED, Row, sort_out, summarise
+from services.trainer.data.rows import ACCEPTED, REJECTED, SEVERAL, Row, sort_out, summarise
 
 
 def row(content: str, label: str, path: str = "", *, verdict: str = ACCEPTED) -> Row:
@@ -34,6 +35,17 @@ def test_every_row_is_on_exactly_one_pile() -> None:
     found = sort_out([*all_rows, row("x", "c0", verdict=REJECTED)])
     numbers = [*found.used, *found.rejected, *found.duplicates, *found.conflicts]
     assert sorted(numbers) == list(range(13))
+
+
+def test_files_of_several_pictures_are_named_in_a_warning() -> None:
+    plain = [row(str(n), f"c{n % 2}") for n in range(20)]
+    moving = [replace(one, detail=f"{one.detail} {SEVERAL}") for one in plain[:7]]
+    assert not summarise(plain, sort_out(plain)).warnings
+    mixed = [*moving, *plain[7:]]
+    (told,) = summarise(mixed, sort_out(mixed)).warnings
+    assert told.startswith("7 files hold more than one picture")
+    assert "'c0/0', 'c1/1', 'c0/2', 'c1/3', 'c0/4', ..." in told
+    assert not summarise(mixed, sort_out(mixed), since=7).warnings
 
 
 def test_a_summary_counts_and_names() -> None:

@@ -41,6 +41,22 @@ def test_every_known_kind_is_taken(good: bytes) -> None:
     assert judge(example(good)).verdict == ACCEPTED
 
 
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_an_animation_or_pages_are_taken_and_noticed(kind: str) -> None:
+    still, moving = (
+        judge(example(encode(picture(), kind, save_all=True, append_images=more)))
+        for more in ([], [picture(seed=1)])
+    )
+    assert (still.verdict, still.several) == (moving.verdict, False) == (ACCEPTED, False)
+    assert moving.several
+    assert moving.size_bytes == len(moving.content)
+
+
+def test_the_depth_map_of_a_photograph_is_no_page() -> None:
+    photo = encode(picture(), "MPO", save_all=True, append_images=[picture(seed=1)])
+    assert not judge(example(photo)).several
+
+
 @pytest.mark.parametrize(
     ("bad", "words"),
     [
