@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -174,17 +174,24 @@ def main() -> None:
                 sets = {name: read(network, name)}  # one at a time
             table += [run(network, name, sets[name], per_class, seed) for seed in seeds]
             sys.stderr.write(f"{table[-1]}\n")
-    served = [row["test_tuned"] if row["taken"] else row["test_frozen"] for row in table]
-    record.keep(
-        "tuning",
-        {
-            "backbone": BACKBONE,
-            "cut": CUT,
-            "mean_test_frozen": round(float(np.mean([row["test_frozen"] for row in table])), 2),
-            "mean_test_decided": round(float(np.mean(served)), 2),
-            "draws": table,
-        },
-    )
+    record.keep("tuning", {"backbone": BACKBONE, "cut": CUT, "sets": means(table), "draws": table})
+
+
+def means(table: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """Accuracy on the test folders by set and size, over draws: frozen, and as was decided. Sets
+    are not averaged over: they have different numbers of draws."""
+    found: dict[str, dict[str, float]] = {}
+    for name, per_class, _ in DRAWS:
+        rows = [row for row in table if (row["set"], row["per_class"]) == (name, per_class)]
+        served = [row["test_tuned"] if row["taken"] else row["test_frozen"] for row in rows]
+        found[f"{name} {per_class}"] = {
+            "frozen": round(float(np.mean([row["test_frozen"] for row in rows])), 2),
+            "tuned": round(float(np.mean([row["test_tuned"] for row in rows])), 2),
+            "decided": round(float(np.mean(served)), 2),
+            "taken": sum(row["taken"] for row in rows),
+            "draws": len(rows),
+        }
+    return found
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ ROUND_STEPS = 5
 """Steps of the optimiser between two looks at the held-out examples, at least."""
 MAX_ROUNDS = 6
 USUAL_ROUNDS = 4
-"""What most sets are best with, for the estimate: 2 to 6 on the draws of benchmarks/tuning.py."""
+"""For the estimate: 2 to 5 where a tail was taken on the draws of benchmarks/tuning.py."""
 PATIENCE = 2
 """Rounds without a lower loss after which a fold ends."""
 MAX_ACTIVATION_BYTES = 1 << 30
