@@ -33,9 +33,10 @@ def embeddings_prefix(project: str, backbone_digest: str) -> str:
     return f"projects/{project}/embeddings/{backbone_digest}/"
 
 
-def embedding_table(project: str, backbone_digest: str, endpoint: str) -> str:
-    """The table of cached vectors of one endpoint of one backbone."""
-    return f"{embeddings_prefix(project, backbone_digest)}{endpoint}.lance"
+def embedding_table(project: str, backbone_digest: str, endpoint: str, view: str = "") -> str:
+    """The table of cached vectors of one endpoint of one backbone, of one view of the pictures."""
+    name = f"{endpoint}@{view}" if view else endpoint
+    return f"{embeddings_prefix(project, backbone_digest)}{name}.lance"
 
 
 def jobs_prefix(project: str) -> str:

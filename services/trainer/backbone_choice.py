@@ -1,22 +1,50 @@
-"""Which backbone a job gets that names none."""
+"""Which backbones a job may use, and which of several is taken.
+
+A backbone is good for a task when its classes lie apart in its vectors; so each is asked about the
+same examples, and the one whose quick head has the lowest held-out loss is taken.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from graft.errors import InvalidArgument
+import numpy as np
+
+from graft.embedder.v1 import backbone_pb2
+from graft.errors import FailedPrecondition, InvalidArgument
 from graft.names import BackboneName
+from services.trainer.data.split import stratified_folds
+from services.trainer.fitters.base import FitError, Indices
+from services.trainer.search.bank import Bank
+from services.trainer.search.candidates import Family, Lda, Ridge
+from services.trainer.search.cuts import candidate_cuts
+from services.trainer.search.held_out import Contender, Watch, run_trials
+from services.trainer.search.rounds import MIN_TO_COMPARE
+from services.trainer.search.run import FOLDS
+from services.trainer.search.select import Scores, best, excess, score
+from services.trainer.search.space import Space
 
 AUTO: Final = "auto"
-DEFAULT: Final = BackboneName("prototype_96")
-"""What `auto` means for now, the bundled backbone: no search over backbones is made yet. The model
-version and the estimate name the backbone that was taken, so that nobody has to know this line."""
+BUNDLED: Final = BackboneName("prototype_96")
+"""Taken where nothing can be compared: the one that every installation has."""
+MAX_COMPARED: Final = 300
+"""Examples that every backbone is asked about; of more, a random part of each class."""
 
 
-def choose(asked: str) -> BackboneName:
-    """The backbone for what a spec asks: a name, `auto`, or nothing; raise InvalidArgument."""
+@dataclass(frozen=True)
+class Verdict:
+    """`name` is taken, for `reason`."""
+
+    name: str
+    reason: str
+
+
+def named(asked: str) -> BackboneName | None:
+    """The backbone that a spec asks for; None for `auto` or nothing; raise InvalidArgument."""
     if asked in ("", AUTO):
-        return DEFAULT
+        return None
     try:
         return BackboneName.parse(asked)
     except InvalidArgument as error:
@@ -27,3 +55,84 @@ def choose(asked: str) -> BackboneName:
             field="spec.backbone",
             metadata=error.metadata,
         ) from error
+
+
+def usable(backbones: Sequence[backbone_pb2.Backbone]) -> list[backbone_pb2.Backbone]:
+    """Those that `auto` may take: for images, and not tuned for another model; the bundled one
+    first. Raises FailedPrecondition when there is none."""
+    found = [
+        one for one in backbones if one.modality == backbone_pb2.MODALITY_IMAGE and not one.trunk
+    ]
+    if not found:
+        raise FailedPrecondition(
+            "no image backbone is in the catalogue; import one with `graft backbones import`."
+            f" Received: {len(backbones)} others"
+        )
+    return sorted(found, key=lambda one: (one.name != str(BUNDLED), one.name))
+
+
+def sample(y: Indices, seed: int) -> Indices:
+    """At most about MAX_COMPARED examples, ascending: of each class a random part, two at least."""
+    if len(y) <= MAX_COMPARED:
+        return np.arange(len(y))
+    rng = np.random.default_rng([seed, 4])
+    shuffled = rng.permutation(len(y))
+    order = shuffled[np.argsort(y[shuffled], kind="stable")]
+    sizes = np.bincount(y)
+    rank = np.arange(len(y)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    wanted = np.maximum(2, np.ceil(sizes * (MAX_COMPARED / len(y)))).astype(np.int64)
+    return np.sort(order[rank < wanted[y[order]]])
+
+
+def measure(bank: Bank, seed: int) -> Scores | None:
+    """The scores of the best quick head over all cuts of a backbone; None when none can be had."""
+    plan = stratified_folds(bank.y, bank.groups, folds=FOLDS, seed=seed)
+    items = np.setdiff1d(np.arange(len(bank.y)), plan.never_tested)
+    if not plan.folds:
+        return None
+    small = np.median(bank.class_counts) < MIN_TO_COMPARE
+    family: Family = Ridge() if small else Lda()
+    watch = Watch(lambda done, total: None, lambda: False, 0)
+    found: list[Scores | None] = []
+    for cut in candidate_cuts(tuple(bank.vectors)):
+        try:
+            contender = Contender(family, Space.of(bank, cut, root=not small), ())
+        except FitError:
+            continue
+        trials = run_trials(contender, bank.y, len(bank.labels), plan, items, watch)
+        found += [score(t.held_out, bank.y[items]) if t.held_out else None for t in trials]
+    lowest = best(found)
+    return found[lowest] if lowest >= 0 else None
+
+
+def choose(scores: Mapping[str, Scores | None], left_out: Sequence[str] = ()) -> Verdict:
+    """The backbone with the lowest loss, and why; the first where nothing could be measured.
+
+    `left_out`: backbones for whose comparison there was no time.
+    """
+    names = list(scores)
+    lowest = best([scores[name] for name in names])
+    if lowest < 0:
+        return Verdict(names[0], "nothing could be held out, so that no backbone was compared")
+    winner = scores[names[lowest]]
+    assert winner is not None
+    told = [
+        _against(name, found, winner)
+        for name, found in scores.items()
+        if name != names[lowest] and found is not None
+    ]
+    untold = [f"no time was left to try {', '.join(map(_short, left_out))}"] if left_out else []
+    reason = (
+        f"its quick head was right on {100 * winner.accuracy:.0f}% of held-out examples (log loss"
+        f" {winner.log_loss:.2f}); " + "; ".join([*told, *untold])
+    )
+    return Verdict(names[lowest], reason.rstrip("; "))
+
+
+def _against(name: str, found: Scores, winner: Scores) -> str:
+    gap, error = excess(found, winner)
+    return f"{_short(name)}: {100 * found.accuracy:.0f}%, loss higher by {gap:.2f} ± {error:.2f}"
+
+
+def _short(name: str) -> str:
+    return name.removeprefix("backbones/")

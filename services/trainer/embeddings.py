@@ -1,9 +1,10 @@
 """The vectors of a data set: from the cache where they are there, from the embedder where not.
 
-A vector is named by the SHA-256 of the file, the digest of the backbone and the endpoint. What
-comes from the embedder is stored as it comes, so that a run that is cut off loses what was in
-flight and no more. Heads are fitted on float16 vectors widened to float32: what the predictor asks
-for, too.
+A vector is named by the SHA-256 of the file, the digest of the backbone, the endpoint and the view
+of the picture. All endpoints that a search looks at are asked for in one call, and each has a table
+of its own. What comes from the embedder is stored as it comes, so that a run that is cut off loses
+what was in flight and no more. Heads are fitted on float16 vectors widened to float32: what the
+predictor asks for, too.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ from graft.errors import (
 from graft.names import BackboneName
 from graft.status import from_rpc_error
 from services.common import layout, telemetry
-from services.common.heads.base import Floats
 from services.common.store import Store
+from services.trainer.search.cuts import MAX_JOINED
 from services.trainer.tables import EmbeddingTable
 
 DEFAULT_ENDPOINT: Final = "default"
@@ -59,6 +60,8 @@ RETRY_FOR_S: Final = 120.0
 _FIRST_PAUSE_S: Final = 0.1
 _MAX_PAUSE_S: Final = 3.0
 _ITEM = re.compile(r"items\[(\d+)\]")
+
+Halves = NDArray[np.float16]
 
 Contents = Callable[[Sequence[int]], list[bytes]]
 """Answers the bytes of the items at these positions."""
@@ -81,22 +84,42 @@ class EmbedderClient:
         found: pb.GetBackboneResponse = self._persist(self._stub.GetBackbone, request)
         return found.backbone
 
-    def embed(self, backbone: str, endpoint: str, images: Sequence[bytes]) -> NDArray[np.float16]:
-        """The vectors float16 [n, dim] of n files; raises what the embedder says of them."""
+    def backbones(self) -> list[backbone_pb2.Backbone]:
+        """Every backbone in the catalogue, by name."""
+        found: list[backbone_pb2.Backbone] = []
+        token = ""
+        while True:
+            request = pb.ListBackbonesRequest(page_token=token)
+            page: pb.ListBackbonesResponse = self._persist(self._stub.ListBackbones, request)
+            found += page.backbones
+            token = page.next_page_token
+            if not token:
+                return found
+
+    def ask(self, request: pb.EmbedRequest) -> pb.EmbedResponse:
+        """The answer to any Embed request, waiting for an embedder that is starting again."""
+        answer: pb.EmbedResponse = self._persist(self._stub.Embed, request)
+        return answer
+
+    def embed(self, source: Source, images: Sequence[bytes]) -> list[Halves]:
+        """The vectors float16 [n, dim] of n files at each endpoint of the source; raises what the
+        embedder says of them."""
         request = pb.EmbedRequest(
-            backbone=backbone,
-            endpoints=[endpoint],
+            backbone=source.pinned,
+            endpoints=source.endpoints,
+            view=source.view,
             dtype=tensor_pb2.DATA_TYPE_FLOAT16,
             items=[content_pb2.Content(image=image) for image in images],
         )
-        answer: pb.EmbedResponse = self._persist(self._stub.Embed, request)
-        vectors = tensors.from_tensor(answer.outputs[0].vectors)
-        if vectors.ndim != 2 or len(vectors) != len(images):
+        found = [tensors.from_tensor(output.vectors) for output in self.ask(request).outputs]
+        shapes = [list(vectors.shape) for vectors in found]
+        if shapes != [[len(images), dim] for dim in source.dims]:
             raise DataLoss(
-                f"{self._target} must answer one vector an item; upgrade it."
-                f" Received: {list(vectors.shape)} for {len(images)} items"
+                f"{self._target} must answer one vector an item at each of {list(source.endpoints)}"
+                f" of {source.pinned}; upgrade it, or import the backbone again. Received: {shapes}"
+                f" for {len(images)} items"
             )
-        return vectors
+        return found
 
     def _persist(self, call: Callable[..., Any], request: object) -> Any:
         """Call until there is an answer; what can pass by itself is tried for RETRY_FOR_S."""
@@ -118,10 +141,16 @@ class EmbedderClient:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Whose vectors: one endpoint of one backbone at one digest."""
+    """Whose vectors: some endpoints of one backbone at one digest, of one view of the pictures."""
 
     backbone: backbone_pb2.Backbone
-    endpoint: str = DEFAULT_ENDPOINT
+    endpoints: tuple[str, ...] = (DEFAULT_ENDPOINT,)
+    view: str = ""
+
+    @classmethod
+    def of(cls, backbone: backbone_pb2.Backbone) -> Source:
+        """The endpoints that a search looks at, from early to late, the last layer last."""
+        return cls(backbone, worth_cutting(backbone))
 
     @property
     def pinned(self) -> str:
@@ -130,27 +159,41 @@ class Source:
         return str(BackboneName(plain.backbone, self.backbone.digest))
 
     @property
-    def dim(self) -> int:
-        """The length of a vector."""
-        for endpoint in self.backbone.endpoints:
-            if endpoint.name == self.endpoint:
-                return int(endpoint.dim)
-        raise FailedPrecondition(
-            f"{self.backbone.name} has no endpoint of this name. Received: {self.endpoint!r}"
-        )
+    def dims(self) -> tuple[int, ...]:
+        """The length of a vector at each endpoint."""
+        known = {endpoint.name: int(endpoint.dim) for endpoint in self.backbone.endpoints}
+        missing = [name for name in self.endpoints if name not in known]
+        if missing:
+            raise FailedPrecondition(
+                f"{self.backbone.name} has no endpoint of this name. Received: {missing[0]!r}"
+            )
+        return tuple(known[name] for name in self.endpoints)
 
 
-def cache(store: Store, project: str, source: Source) -> EmbeddingTable:
-    """The table of the vectors of one source."""
-    key = layout.embedding_table(project, source.backbone.digest, source.endpoint)
-    return EmbeddingTable(store, key, source.dim)
+def worth_cutting(backbone: backbone_pb2.Backbone) -> tuple[str, ...]:
+    """The last MAX_JOINED endpoints, ordered as data flows: feature maps from fine to coarse, then
+    vectors, `default` last. A map as wide as `default` is taken for the one that it averages."""
+    default = next(one for one in backbone.endpoints if one.name == DEFAULT_ENDPOINT)
+    rest = [one for one in backbone.endpoints if one.name != DEFAULT_ENDPOINT]
+    maps = [one for one in rest if len(one.shape) == 3 and one.dim != default.dim]
+    maps.sort(key=lambda one: (-one.shape[0] * one.shape[1], one.name))
+    plain = [one for one in rest if len(one.shape) != 3]
+    return (*[one.name for one in [*maps, *plain]][-(MAX_JOINED - 1) :], DEFAULT_ENDPOINT)
+
+
+def caches(store: Store, project: str, source: Source) -> list[EmbeddingTable]:
+    """The table of the vectors at each endpoint of a source."""
+    digest = source.backbone.digest
+    keys = [layout.embedding_table(project, digest, name, source.view) for name in source.endpoints]
+    return [EmbeddingTable(store, key, dim) for key, dim in zip(keys, source.dims, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """Vectors float32 [n, dim] in the order asked for, and where they came from."""
+    """Vectors float16 [n, dim] at each endpoint in the order asked for, and where they came
+    from."""
 
-    vectors: Floats
+    vectors: dict[str, Halves]
     cached_count: int
     embedded_count: int
 
@@ -158,14 +201,16 @@ class Embedded:
 @dataclass(frozen=True, slots=True)
 class _Batch:
     positions: list[int]
-    vectors: Future[NDArray[np.float16]]
+    vectors: Future[list[Halves]]
 
 
 class Embeddings:
-    """Reads and fills the cache of one source. Used by one thread; owns its threads for calls."""
+    """Reads and fills the caches of one source. Used by one thread; owns its threads for calls."""
 
-    def __init__(self, table: EmbeddingTable, client: EmbedderClient, source: Source) -> None:
-        self._table = table
+    def __init__(
+        self, tables: Sequence[EmbeddingTable], client: EmbedderClient, source: Source
+    ) -> None:
+        self._tables = tables
         self._client = client
         self._source = source
 
@@ -183,21 +228,20 @@ class Embeddings:
         Raises InvalidArgument naming the path of a file that the embedder refuses, Unavailable
         when no embedder answers for RETRY_FOR_S.
         """
-        found, halves = self._table.read(keys)
+        read = [table.read(keys) for table in self._tables]
+        halves = [vectors for _, vectors in read]
+        found = np.logical_and.reduce([mask for mask, _ in read])
         missing = np.flatnonzero(~found).tolist()
         progress(len(keys) - len(missing), len(keys))
         self._fill(halves, missing, keys, paths, contents, progress)
-        vectors = halves.astype(np.float32)
-        _check_finite(vectors, paths)
-        return Embedded(vectors, len(keys) - len(missing), len(missing))
-
-    def tidy(self) -> None:
-        """Merge the pieces that many small runs left."""
-        self._table.compact()
+        for vectors in halves:
+            _check_finite(vectors, paths)
+        named = dict(zip(self._source.endpoints, halves, strict=True))
+        return Embedded(named, len(keys) - len(missing), len(missing))
 
     def _fill(
         self,
-        halves: NDArray[np.float16],
+        halves: list[Halves],
         missing: list[int],
         keys: Sequence[bytes],
         paths: Sequence[str],
@@ -207,7 +251,8 @@ class Embeddings:
         done, unsaved = len(keys) - len(missing), list[int]()
         try:
             for batch in self._embedded(missing, paths, contents):
-                halves[batch.positions] = batch.vectors.result()
+                for whole, part in zip(halves, batch.vectors.result(), strict=True):
+                    whole[batch.positions] = part
                 unsaved += batch.positions
                 done += len(batch.positions)
                 if len(unsaved) >= CHUNK_ITEMS or done == len(keys):
@@ -218,11 +263,12 @@ class Embeddings:
             self._save(halves, unsaved, keys)
             raise
 
-    def _save(
-        self, halves: NDArray[np.float16], positions: list[int], keys: Sequence[bytes]
-    ) -> None:
-        if positions:
-            self._table.append([keys[position] for position in positions], halves[positions])
+    def _save(self, halves: list[Halves], positions: list[int], keys: Sequence[bytes]) -> None:
+        if not positions:
+            return
+        named = [keys[position] for position in positions]
+        for table, vectors in zip(self._tables, halves, strict=True):
+            table.append(named, vectors[positions])
 
     def _embedded(
         self, missing: list[int], paths: Sequence[str], contents: Contents
@@ -243,17 +289,11 @@ class Embeddings:
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _call(self, images: list[bytes], paths: list[str]) -> NDArray[np.float16]:
+    def _call(self, images: list[bytes], paths: list[str]) -> list[Halves]:
         try:
-            vectors = self._client.embed(self._source.pinned, self._source.endpoint, images)
+            return self._client.embed(self._source, images)
         except (InvalidArgument, ResourceExhausted) as error:
             raise _naming(error, paths) from error
-        if vectors.shape[1] != self._source.dim:
-            raise DataLoss(
-                f"{self._source.pinned} must answer {self._source.dim} numbers an item; import it"
-                f" again. Received: {vectors.shape[1]}"
-            )
-        return vectors
 
 
 def _finished(batch: _Batch) -> _Batch:
@@ -290,7 +330,7 @@ def _naming(error: GraftError, paths: list[str]) -> GraftError:
     )
 
 
-def _check_finite(vectors: Floats, paths: Sequence[str]) -> None:
+def _check_finite(vectors: Halves, paths: Sequence[str]) -> None:
     finite = np.isfinite(vectors).all(axis=1)
     if not finite.all():
         path = paths[int(np.argmin(finite))]

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 import grpc
+import numpy as np
 
 from graft.embedder.v1 import backbone_pb2, embedder_service_pb2, embedder_service_pb2_grpc
 from graft.names import DatasetName
@@ -17,7 +18,7 @@ from services.common.store import Store
 from services.trainer import backbone_choice, estimate
 from services.trainer.data.catalogue import Catalogue, Snapshot
 from services.trainer.data.rows import label_counts, warnings_about
-from services.trainer.embeddings import Source, cache
+from services.trainer.embeddings import Source, caches
 from services.trainer.jobs.book import JobBook
 
 PAST_JOBS: Final = 20
@@ -52,8 +53,9 @@ class Estimator:
         snapshot = await self._bridge.run(
             Catalogue(self._store).snapshot, name, spec.dataset_version
         )
-        backbone = await self._backbone(str(backbone_choice.choose(spec.backbone)))
-        uncached = await self._bridge.run(self._uncached, snapshot, Source(backbone))
+        asked = backbone_choice.named(spec.backbone) or backbone_choice.BUNDLED
+        backbone = await self._backbone(str(asked))
+        uncached = await self._bridge.run(self._uncached, snapshot, Source.of(backbone))
         return self._answer(snapshot, uncached, backbone.name)
 
     def _answer(self, snapshot: Snapshot, uncached: int, backbone: str) -> pb.TrainingEstimate:
@@ -84,5 +86,6 @@ class Estimator:
 
     def _uncached(self, snapshot: Snapshot, source: Source) -> int:
         keys = [snapshot.rows[number].key for number in snapshot.sorting.used]
-        found, _ = cache(self._store, snapshot.name.project, source).read(keys)
+        tables = caches(self._store, snapshot.name.project, source)
+        found = np.logical_and.reduce([table.read(keys)[0] for table in tables])
         return len(keys) - int(found.sum())

@@ -39,7 +39,7 @@ def check_spec(parent: str, spec: pb.TrainingSpec) -> str:
     if spec.HasField("budget"):
         budget = spec.budget.ToNanoseconds()
         _check(budget > 0, "spec.budget", "it must be above 0 s", f"{budget / 1e9:g} s")
-    backbone_choice.choose(spec.backbone)
+    backbone_choice.named(spec.backbone)
     return project
 
 

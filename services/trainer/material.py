@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -12,19 +13,21 @@ from graft.errors import FailedPrecondition
 from graft.model.v1 import evaluation_pb2
 from graft.names import DatasetName
 from graft.trainer.v1 import training_job_pb2 as pb
-from services.common.heads.base import Floats
 from services.common.store import Store
 from services.trainer.data.catalogue import Catalogue, Snapshot
+from services.trainer.data.near_duplicates import groups, near_duplicates
 from services.trainer.data.rows import Row, summarise
+from services.trainer.data.sketch import Sketches
 from services.trainer.evaluate.proto import Source
-from services.trainer.report.sections import MAX_PICTURES
-from services.trainer.search.examples import MIN_CLASSES, Examples
+from services.trainer.search.bank import Bank, Vectors
+from services.trainer.search.cuts import DEFAULT
+from services.trainer.search.examples import MIN_CLASSES, Indices
 from services.trainer.thumbnails import thumbnail
 
 _READ_AT_ONCE: Final = 8  # files of up to 20 MiB
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Material:
     """The examples that are used, ordered by label and content whatever the order of import.
 
@@ -52,14 +55,49 @@ class Material:
         numbers = [self.numbers[position] for position in positions]
         return self.catalogue.contents(self.snapshot.name, self.snapshot.version, numbers)
 
-    def examples(self, vectors: Floats) -> Examples:
-        """What the search takes, of the vectors float32 [n, dim] in the order of `rows`.
-
-        Exact copies were left out at import, so that every example is a group of its own.
-        """
+    @cached_property
+    def y(self) -> Indices:
+        """The class of each example, `[n]`, an index into `labels`."""
         index = {label: number for number, label in enumerate(self.labels)}
-        y = np.array([index[row.label] for row in self.rows], np.int64)
-        return Examples(vectors, y, self.labels, np.arange(len(y), dtype=np.int64))
+        return np.array([index[row.label] for row in self.rows], np.int64)
+
+    @cached_property
+    def sketches(self) -> Sketches:
+        """The sketch of each example; NotFound when the data set is gone."""
+        name, version = self.snapshot.name, self.snapshot.version
+        return self.catalogue.sketches(name, version, self.numbers)
+
+    @cached_property
+    def groups(self) -> Indices:
+        """A group for each example, `[n]`: pictures that are nearly the same share one.
+
+        Exact copies were left out at import.
+        """
+        return groups(near_duplicates(self.sketches), len(self.rows))
+
+    def bank(
+        self,
+        vectors: Mapping[str, Vectors],
+        views: Mapping[str, Mapping[str, Vectors]],
+        rows: Indices,
+    ) -> Bank:
+        """What a search takes of the examples `rows`: their vectors [n, dim] at each endpoint, and
+        those of views of them. Every label must occur.
+
+        An endpoint that gives the vectors of the last layer again is left out.
+        """
+        kept = [
+            name
+            for name, found in vectors.items()
+            if name == DEFAULT or not np.array_equal(found, vectors[DEFAULT])
+        ]
+        return Bank(
+            {name: vectors[name] for name in kept},
+            self.y[rows],
+            self.labels,
+            self.groups[rows],
+            {view: {name: seen[name] for name in kept} for view, seen in views.items()},
+        )
 
     def sources(self) -> list[Source]:
         """Path and digest of each example, for the report."""
@@ -69,9 +107,8 @@ class Material:
         """What the whole version holds."""
         return summarise(self.snapshot.rows, self.snapshot.sorting)
 
-    def pictures(self, mistakes: Sequence[evaluation_pb2.Mistake]) -> dict[str, bytes]:
-        """Thumbnails, by SHA-256, of the mistakes that the page shows."""
-        shown = {mistake.sha256 for mistake in mistakes[:MAX_PICTURES]}
+    def pictures(self, shown: Set[str]) -> dict[str, bytes]:
+        """Thumbnails of the examples with these SHA-256, by SHA-256."""
         wanted = [n for n, row in enumerate(self.rows) if row.key.hex() in shown]
         found: dict[str, bytes] = {}
         for start in range(0, len(wanted), _READ_AT_ONCE):

@@ -6,8 +6,12 @@ were embedded and the version that it had begun, and comes to the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
 
 from graft.embedder.v1 import backbone_pb2
 from graft.errors import FailedPrecondition
@@ -15,23 +19,75 @@ from graft.names import DatasetName
 from graft.trainer.v1 import training_job_pb2 as pb
 from services.common.store import Store
 from services.trainer import backbone_choice, publication, published
-from services.trainer.embeddings import Embedded, EmbedderClient, Embeddings, Source, cache
-from services.trainer.evaluate.proto import evaluate_search
+from services.trainer.assessment import Assessed, Subject, assess
+from services.trainer.embeddings import (
+    Embedded,
+    EmbedderClient,
+    Embeddings,
+    Halves,
+    Source,
+    caches,
+)
+from services.trainer.fitters.base import Indices
 from services.trainer.material import Material, gather
 from services.trainer.phases import Phases, Report
-from services.trainer.search.run import SearchSettings, search
+from services.trainer.report.pictured import pictured
+from services.trainer.search.bank import Bank
+from services.trainer.search.rounds import MIN_TO_COMPARE
+from services.trainer.search.run import SearchResult, SearchSettings, search
+from services.trainer.search.select import Scores
+
+DEFAULT_BUDGET_S: Final = 60.0
+COMPARING_SHARE: Final = 0.5
+"""Of the budget, for embedding with further backbones where several may be taken."""
+SEARCH_SHARE: Final = 0.8
+"""Of what is left after embedding; the rest is for the report."""
+VIEWS: Final = ("flip",)
+MAX_FOR_VIEWS: Final = (24, 2_000)
+"""Views are embedded for a median class and a data set of at most so many examples: more of them
+show the variety themselves."""
+
+Tell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What a job works with. `report` takes progress and raises Cancelled to stop the job;
-    `commit` returns when the job may publish, or raises Cancelled.
+    `commit` returns when the job may publish, or raises Cancelled; `enough` says that the job shall
+    end with the best that it has.
     """
 
     store: Store
     embedder: EmbedderClient
     report: Report
     commit: Callable[[], None]
+    enough: Callable[[], bool] = lambda: False
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The examples as the backbone that is taken sees them."""
+
+    backbone: backbone_pb2.Backbone
+    bank: Bank
+    reason: str
+    cached_count: int
+    embedded_count: int
+
+
+class Job:
+    """One run of a job: owns its clock."""
+
+    def __init__(self, tools: Tools, spec: pb.TrainingSpec) -> None:
+        self.tools = tools
+        self.spec = spec
+        budget = spec.budget.ToNanoseconds() / 1e9 if spec.HasField("budget") else DEFAULT_BUDGET_S
+        self.budget_s = budget
+        self._end = time.monotonic() + budget
+
+    def left_s(self) -> float:
+        """Seconds left of the budget; 0 when it is enough."""
+        return 0.0 if self.tools.enough() else max(0.0, self._end - time.monotonic())
 
 
 def train(tools: Tools, job: pb.TrainingJob) -> pb.TrainingResult:
@@ -40,41 +96,60 @@ def train(tools: Tools, job: pb.TrainingJob) -> pb.TrainingResult:
     if finished is not None:
         published.go_live(tools.store, finished)
         return published.result_of(finished)
-    phases = Phases(tools.report)
+    run, phases = Job(tools, job.spec), Phases(tools.report)
     with phases.phase("snapshot"):
         material = gather(tools.store, job.spec)
     with phases.phase("embed", "examples") as tell:
-        source = _source(tools, job.spec)
-        embedded = _embed(tools, source, material, tell)
+        seen = _see(run, material, tell)
     with phases.phase("search", "fits") as tell:
         # A cancellation comes as an exception out of `tell`, which is called between fits.
-        examples = material.examples(embedded.vectors)
-        found = search(examples, _settings(job.spec), progress=tell)
-    with phases.phase("evaluate"):
-        evaluation = evaluate_search(found, examples, material.sources(), material.summary())
-        pictures = material.pictures(evaluation.mistakes)
+        settings = SearchSettings(seed=job.spec.seed, budget_s=SEARCH_SHARE * run.left_s())
+        found = search(seen.bank, settings, progress=tell, enough=tools.enough)
+    with phases.phase("evaluate") as tell:
+        assessed = _assess(run, material, seen, found, lambda: tell(0, 0))
+        pictures = material.pictures(pictured(assessed.evaluation))
     with phases.phase("publish"):
         tools.commit()
-        outcome = publication.Outcome(job, material, source, found, evaluation, pictures)
+        outcome = publication.Outcome(
+            job, material, seen.backbone, assessed.found, assessed.evaluation, pictures
+        )
         manifest = publication.publish(tools.store, outcome)
-    return _result(published.result_of(manifest), phases, embedded)
-
-
-def _result(result: pb.TrainingResult, phases: Phases, embedded: Embedded) -> pb.TrainingResult:
+    result = published.result_of(manifest)
     result.phases.extend(phases.timings())
-    result.embedded_count = embedded.embedded_count
-    result.cached_count = embedded.cached_count
+    result.embedded_count = seen.embedded_count
+    result.cached_count = seen.cached_count
     return result
 
 
 def tidy(tools: Tools, job: pb.TrainingJob) -> None:
     """What can wait until the job has been answered: merge the pieces of the cache."""
+    finished = published.find_published(tools.store, job)
+    if finished is None:
+        return
     project = DatasetName.parse(job.spec.dataset).project
-    cache(tools.store, project, _source(tools, job.spec)).compact()
+    backbone = tools.embedder.backbone(
+        f"{finished.features.backbone}@{finished.features.backbone_digest}"
+    )
+    for table in caches(tools.store, project, Source.of(backbone)):
+        table.compact()
 
 
-def _source(tools: Tools, spec: pb.TrainingSpec) -> Source:
-    backbone = tools.embedder.backbone(str(backbone_choice.choose(spec.backbone)))
+def _see(run: Job, material: Material, tell: Tell) -> Seen:
+    """Embed the examples with the backbone that the spec names, or with the best of all."""
+    asked = backbone_choice.named(run.spec.backbone)
+    if asked is not None:
+        backbone = run.tools.embedder.backbone(str(asked))
+        _check_modality(backbone)
+        return _look(run, material, backbone, "it was asked for", tell)
+    usable = backbone_choice.usable(run.tools.embedder.backbones())
+    if len(usable) == 1:
+        return _look(run, material, usable[0], "it is the only one in the catalogue", tell)
+    verdict = _compare(run, material, usable, tell)
+    backbone = next(one for one in usable if one.name == verdict.name)
+    return _look(run, material, backbone, verdict.reason, tell)
+
+
+def _check_modality(backbone: backbone_pb2.Backbone) -> None:
     if backbone.modality != backbone_pb2.MODALITY_IMAGE:
         raise FailedPrecondition(
             "the data set holds images; name an image backbone. Received:"
@@ -82,18 +157,78 @@ def _source(tools: Tools, spec: pb.TrainingSpec) -> Source:
             reason="MODALITY_MISMATCH",
             metadata={"backbone": backbone.name},
         )
-    return Source(backbone)
 
 
-def _embed(
-    tools: Tools, source: Source, material: Material, tell: Callable[[int, int], None]
-) -> Embedded:
-    table = cache(tools.store, material.snapshot.name.project, source)
-    embeddings = Embeddings(table, tools.embedder, source)
-    return embeddings.vectors(material.keys, material.paths, material.contents, progress=tell)
+def _compare(
+    run: Job, material: Material, usable: list[backbone_pb2.Backbone], tell: Tell
+) -> backbone_choice.Verdict:
+    """Ask each backbone about the same examples while there is time; the first always is."""
+    rows = backbone_choice.sample(material.y, run.spec.seed)
+    reserve_s = (1 - COMPARING_SHARE) * run.budget_s
+    scores: dict[str, Scores | None] = {}
+    left_out, slowest_s = list[str](), 0.0
+    for backbone in usable:
+        if scores and run.left_s() - slowest_s < reserve_s:
+            left_out.append(backbone.name)
+            continue
+        began = time.monotonic()
+        vectors = _embed(run, Source.of(backbone), material, rows, tell).vectors
+        bank = material.bank(vectors, {}, rows)
+        scores[backbone.name] = backbone_choice.measure(bank, run.spec.seed)
+        slowest_s = max(slowest_s, time.monotonic() - began)
+    return backbone_choice.choose(scores, left_out)
 
 
-def _settings(spec: pb.TrainingSpec) -> SearchSettings:
-    if not spec.HasField("budget"):
-        return SearchSettings(seed=spec.seed)
-    return SearchSettings(seed=spec.seed, max_seconds=spec.budget.ToNanoseconds() / 1e9)
+def _look(
+    run: Job, material: Material, backbone: backbone_pb2.Backbone, reason: str, tell: Tell
+) -> Seen:
+    everyone = np.arange(len(material.rows))
+    source = Source.of(backbone)
+    embedded = _embed(run, source, material, everyone, tell)
+    views: dict[str, Mapping[str, Halves]] = {}
+    if _views_pay(material) and run.left_s() > 0:
+        for view in VIEWS:
+            seen = Source(backbone, source.endpoints, view)
+            views[view] = _embed(run, seen, material, everyone, tell).vectors
+    bank = material.bank(embedded.vectors, views, everyone)
+    return Seen(backbone, bank, reason, embedded.cached_count, embedded.embedded_count)
+
+
+def _views_pay(material: Material) -> bool:
+    median = float(np.median(np.bincount(material.y)))
+    most_of_class, most = MAX_FOR_VIEWS
+    return MIN_TO_COMPARE <= median <= most_of_class and len(material.rows) <= most
+
+
+def _embed(run: Job, source: Source, material: Material, rows: Indices, tell: Tell) -> Embedded:
+    tables = caches(run.tools.store, material.snapshot.name.project, source)
+    return Embeddings(tables, run.tools.embedder, source).vectors(
+        [material.rows[row].key for row in rows],
+        [material.rows[row].path for row in rows],
+        lambda positions: material.contents([int(rows[position]) for position in positions]),
+        progress=tell,
+    )
+
+
+def _assess(
+    run: Job, material: Material, seen: Seen, found: SearchResult, tick: Callable[[], None]
+) -> Assessed:
+    subject = Subject(
+        found=found,
+        bank=seen.bank,
+        backbone=seen.backbone,
+        sources=material.sources(),
+        data=material.summary(),
+        seed=run.spec.seed,
+        left_s=run.left_s,
+        tick=tick,
+        ask=run.tools.embedder.ask,
+        contents=material.contents,
+    )
+    assessed = assess(subject)
+    assessed.evaluation.decisions.add(
+        subject="backbone",
+        choice=seen.backbone.name.removeprefix("backbones/"),
+        reason=seen.reason,
+    )
+    return assessed

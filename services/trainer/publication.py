@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import graft
+from graft.embedder.v1 import backbone_pb2
 from graft.model.v1 import evaluation_pb2, model_pb2
 from graft.names import ModelName
 from graft.trainer.v1 import training_job_pb2 as pb
 from services.common import artifacts
 from services.common.store import Store
-from services.trainer.embeddings import Source
 from services.trainer.material import Material
 from services.trainer.published import go_live
 from services.trainer.report.html import Origin, render
@@ -24,7 +24,7 @@ class Outcome:
 
     job: pb.TrainingJob
     material: Material
-    source: Source
+    backbone: backbone_pb2.Backbone
     found: SearchResult
     evaluation: evaluation_pb2.Evaluation
     pictures: Mapping[str, bytes]
@@ -43,15 +43,15 @@ def publish(store: Store, outcome: Outcome) -> model_pb2.ModelVersion:
 
 
 def _manifest(outcome: Outcome) -> model_pb2.ModelVersion:
-    spec, backbone = outcome.job.spec, outcome.source.backbone
+    spec, backbone = outcome.job.spec, outcome.backbone
     manifest = model_pb2.ModelVersion(
         task=model_pb2.TASK_CLASSIFICATION,
         labels=outcome.material.labels,
         features=model_pb2.Features(
             backbone=backbone.name,
             backbone_digest=backbone.digest,
-            endpoint=outcome.source.endpoint,
-            dim=outcome.source.dim,
+            endpoints=outcome.found.endpoints,
+            dims=[block.dim for block in outcome.found.head.blocks.blocks],
         ),
         head=model_pb2.Head(parameters=outcome.found.parameters),
         dataset=spec.dataset,
@@ -67,7 +67,7 @@ def _manifest(outcome: Outcome) -> model_pb2.ModelVersion:
 
 
 def _origin(outcome: Outcome) -> Origin:
-    backbone = outcome.source.backbone
+    backbone = outcome.backbone
     return Origin(
         title=ModelName.parse(outcome.job.spec.model).model,
         backbone=backbone.name,

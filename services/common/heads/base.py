@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from graft.errors import DataLoss, InvalidArgument
 
 Floats = NDArray[np.float32]
 Arrays = dict[str, NDArray[Any]]
+F = TypeVar("F", np.float32, np.float64)
 
 TEMPERATURE = "temperature"
 
@@ -74,13 +75,13 @@ def _describe(vector: Floats) -> str:
     return str(bad[0]) if len(bad) else f"values up to {np.abs(vector).max()}"
 
 
-def softmax(logits: Floats) -> Floats:
+def softmax(logits: NDArray[F]) -> NDArray[F]:
     """Probabilities of logits `[n, c]`, row by row; no overflow whatever the sign."""
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
 
 
-def log_softmax(logits: Floats) -> Floats:
+def log_softmax(logits: NDArray[F]) -> NDArray[F]:
     """Log probabilities of logits `[n, c]`, row by row."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))

@@ -55,14 +55,17 @@ def _wilson(share: float, trials: float) -> Interval:
     return Interval(share, min(max(0.0, centre - half), share), max(min(1.0, centre + half), share))
 
 
-def cross_validated_accuracy(right: NDArray[np.bool_], train_share: float) -> Interval:
+def cross_validated_accuracy(
+    right: NDArray[np.bool_], train_share: float, *, optimism: float = 0.0
+) -> Interval:
     """The accuracy to expect of the model fitted to all examples (see the module for the method).
 
     `right` `[r, m]`: whether item j was answered right while held out in repeat i, m > 0.
-    `train_share`: the mean share of the examples that the answering models were fitted on.
+    `train_share`: the mean share of the examples that the answering models were fitted on;
+    `optimism`: by how much the share right looks too good because the best of many was chosen.
     """
     repeats, items = right.shape
-    share = float(right.mean())
+    share = max(0.0, float(right.mean()) - optimism)
     estimate = 1 - (1 - share) * train_share**LEARNING_EXPONENT
     between = float(right.mean(axis=1).var(ddof=1)) / repeats if repeats > 1 else 0.0
     smoothed = (share * items + 2) / (items + 4)  # the variance of 0 or all right is not 0

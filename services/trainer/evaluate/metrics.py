@@ -74,7 +74,6 @@ class Numbers:
     confusion: Indices | None
     pairs: tuple[Pair, ...]
     mistakes: tuple[Mistake, ...]
-    unknown_rate: float
 
 
 def measure(
@@ -84,11 +83,12 @@ def measure(
     *,
     items: Indices | None = None,
     train_share: float = 1.0,
-    unknown_below: float = 0.0,
+    optimism: float = 0.0,
 ) -> Numbers:
     """The numbers for log probabilities `[r, m, c]` of m > 0 items of classes `y` `[m]`.
 
-    `items` `[m]` names the items in `Numbers.mistakes` (0 to m - 1 by default).
+    `items` `[m]` names the items in `Numbers.mistakes` (0 to m - 1 by default). `optimism`: by how
+    much the share right looks too good for having been chosen.
     """
     answers = log_proba.argmax(axis=2)
     right = answers == y
@@ -99,7 +99,7 @@ def measure(
     top = np.exp(log_proba.max(axis=2))
     return Numbers(
         count=len(y),
-        accuracy=_accuracy(right, train_share),
+        accuracy=_accuracy(right, train_share, optimism),
         share_right=float(right.mean()),
         train_share=train_share,
         macro_f1=float(np.mean(scored)),
@@ -109,14 +109,15 @@ def measure(
         confusion=_confusion(answer, y, len(labels)),
         pairs=_pairs(answer, y, len(labels)),
         mistakes=_mistakes(answer, y, score, np.arange(len(y)) if items is None else items),
-        unknown_rate=float((top < np.float32(unknown_below)).mean()),
     )
 
 
-def _accuracy(right: NDArray[np.bool_], train_share: float) -> Interval:
+def _accuracy(right: NDArray[np.bool_], train_share: float, optimism: float) -> Interval:
     """Items of a test set are independent trials; held-out ones are not."""
     found = wilson(float(right.mean()) * right.shape[1], right.shape[1])
-    return found if train_share == 1 and found else cross_validated_accuracy(right, train_share)
+    if train_share == 1 and found:
+        return found
+    return cross_validated_accuracy(right, train_share, optimism=optimism)
 
 
 def _typical(right: NDArray[np.bool_]) -> int:

@@ -28,12 +28,12 @@ class Source:
 
 
 def evaluate_search(
-    result: SearchResult, examples: Examples, sources: Sequence[Source], data: pb.DataSummary
+    result: SearchResult, sources: Sequence[Source], data: pb.DataSummary
 ) -> pb.Evaluation:
-    """The report of a search; `sources[i]` belongs to example i. The notes of the search are added
-    to the warnings of `data`; `model_version` is left for whoever names it."""
+    """What was counted in a search; `sources[i]` belongs to example i. The notes of the search are
+    added to the warnings of `data`; `model_version` is left for whoever names it."""
     evaluation = pb.Evaluation(method=NONE, data=data)
-    held_out = result.held_out
+    held_out, examples = result.held_out, result.examples
     if held_out is None:
         evaluation.interval_method = "No example could be held out, so that nothing was measured."
         counts = examples.class_counts
@@ -46,13 +46,12 @@ def evaluate_search(
             examples.labels,
             items=held_out.items,
             train_share=held_out.train_share,
-            unknown_below=result.head.calibration.unknown_below,
+            optimism=result.optimism,
         )
         evaluation.MergeFrom(to_evaluation(numbers, examples.labels, sources))
         _count_all(evaluation, examples)
     evaluation.data.warnings.extend(result.notes)
     evaluation.candidates.extend(_candidate(row) for row in result.rows)
-    evaluation.unknown_threshold = result.head.calibration.unknown_below
     return evaluation
 
 
@@ -76,7 +75,6 @@ def to_evaluation(
         per_class=[_class(found) for found in numbers.per_class],
         confusion=_confusion(numbers, labels),
         interval_method=_method(numbers),
-        unknown_rate=numbers.unknown_rate,
     )
     for mistake in numbers.mistakes:
         evaluation.mistakes.add(

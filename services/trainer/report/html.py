@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from graft.model.v1 import evaluation_pb2 as pb
-from services.trainer.report import sections
+from services.trainer.report import (
+    baselines,
+    heat_maps,
+    learning_curve,
+    outliers,
+    reliability,
+    sections,
+    separation,
+    suspects,
+    unknown,
+)
 from services.trainer.report.markup import section, text
 from services.trainer.report.style import CSS
 
@@ -32,8 +42,16 @@ def render(evaluation: pb.Evaluation, origin: Origin, thumbnails: Mapping[str, b
     parts = [
         sections.hero(evaluation),
         sections.classes(evaluation) if measured else "",
-        sections.confusions(evaluation) if measured else "",
+        learning_curve.more_data(evaluation),
+        sections.confusions(evaluation, thumbnails) if measured else "",
         sections.mistakes(evaluation, thumbnails),
+        suspects.suspects(evaluation, thumbnails),
+        outliers.outliers(evaluation, thumbnails),
+        heat_maps.heat_maps(evaluation, thumbnails),
+        unknown.unknown(evaluation),
+        separation.separation(evaluation),
+        reliability.reliability(evaluation),
+        baselines.baselines(evaluation),
         sections.data(evaluation),
         sections.tried(evaluation),
         _made(evaluation, origin),

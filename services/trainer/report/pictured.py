@@ -12,4 +12,5 @@ def pictured(evaluation: pb.Evaluation) -> set[str]:
     doubtful = evaluation.suspects[: suspects.MAX_PICTURES]
     strange = evaluation.outliers[: outliers.MAX_PICTURES]
     shown = {found.sha256 for found in mistakes} | {found.sha256 for found in doubtful}
+    shown |= {found.sha256 for found in evaluation.heat_maps}
     return shown | {found.sha256 for found in strange}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from graft.errors import Internal
+from services.common.heads.base import Floats
 from services.common.heads.blocks import Block, Blocks
 from services.common.heads.head import Head
 from services.common.heads.linear import LinearHead
@@ -23,6 +24,34 @@ class Delivered:
 
     head: Head
     endpoints: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Refit:
+    """Fits the kind of head that was taken (of an average, its best member) to other examples."""
+
+    contender: Contender
+    temperature: float
+
+    def logits(self, train: Indices, y: Indices, classes: int, test: Indices) -> Floats:
+        """Tempered logits float32 `[t, classes]` of examples `test` by a head fitted to examples
+        `train` `[n]` with classes `y` `[n]`. Raises FitError."""
+        space = self.contender.space
+        rows = space.z[space.rows(train)]
+        copied = np.tile(y, space.copies)
+        family = self.contender.family
+        fit = family.fit(rows, copied, classes, copies=space.copies, final=False)[0]
+        return np.asarray(fit.logits(space.z[test]) / self.temperature, dtype=np.float32)
+
+
+def refit_of(trial: Trial, y: Indices) -> Refit:
+    """The refit of a trial whose held-out answers belong to items of classes `y` `[m]`."""
+    single = trial.members[0] if trial.members else trial
+    assert single.contender is not None
+    assert single.held_out is not None
+    contender = single.contender
+    alone = Contender(contender.family.only(single.index), contender.space, contender.about)
+    return Refit(alone, fit_temperature(single.held_out.log_proba, y))
 
 
 def deliver(trial: Trial, bank: Bank, items: Indices) -> Delivered:

@@ -16,10 +16,10 @@ from services.trainer.data.split import SplitPlan, stratified_folds
 from services.trainer.fitters.base import FitError
 from services.trainer.fitters.ridge import fit_ridge
 from services.trainer.search.bank import Bank
-from services.trainer.search.calibrate import temper
+from services.trainer.search.calibrate import deliver_temperature, temper
 from services.trainer.search.candidates import HeadSpec, Ridge
 from services.trainer.search.cuts import LAST, candidate_cuts
-from services.trainer.search.deliver import deliver
+from services.trainer.search.deliver import Refit, deliver, refit_of
 from services.trainer.search.examples import Examples, check
 from services.trainer.search.held_out import HeldOut, Trial, Watch, measured_items
 from services.trainer.search.notes import UNMEASURED, notes_on
@@ -67,8 +67,9 @@ class CandidateRow:
 class SearchResult:
     """`head` answers the joined vectors of `endpoints`; `examples` are those with the features that
     it makes of them. `held_out`: the calibrated held-out answers of the chosen candidate; None
-    where no example could be held out, and accuracy cannot be measured. `optimism`: how much too
-    good their accuracy is for having been chosen. `notes`: sentences for the report."""
+    where no example could be held out, and accuracy cannot be measured, nor a head of its kind
+    `refit` to other examples. `optimism`: how much too good their accuracy is for having been
+    chosen. `notes`: sentences for the report."""
 
     head: Head
     endpoints: tuple[str, ...]
@@ -77,6 +78,7 @@ class SearchResult:
     rows: tuple[CandidateRow, ...]
     plan: SplitPlan
     held_out: HeldOut | None
+    refit: Refit | None
     optimism: float
     notes: tuple[str, ...]
 
@@ -142,17 +144,19 @@ def _finish(rounds: Rounds, chosen: int) -> SearchResult:
     assert found is not None
     rounds.watch.check()
     made = deliver(trial, bank, rounds.items)
-    answers = temper(trial.held_out.log_proba, found.temperature)
+    temperature = deliver_temperature(trial.held_out.log_proba, bank.y[rounds.items])
+    answers = temper(trial.held_out.log_proba, temperature)
     held_out = replace(trial.held_out, log_proba=answers)
     rounds.watch.progress(rounds.watch.total, rounds.watch.total)
     return SearchResult(
-        head=made.head.calibrated(Calibration(found.temperature)),
+        head=made.head.calibrated(Calibration(temperature)),
         endpoints=made.endpoints,
         examples=_examples(bank, made.head, made.endpoints),
         parameters=_parameters(trial),
         rows=(*_rows(rounds, chosen), *_untried(rounds)),
         plan=rounds.plan,
         held_out=held_out,
+        refit=refit_of(trial, bank.y[rounds.items]),
         optimism=optimism(trials, bank.y[rounds.items]),
         notes=notes_on(bank, rounds.plan, held_out, len(rounds.untried)),
     )
@@ -228,6 +232,7 @@ def _unmeasured(bank: Bank, plan: SplitPlan, progress: Callable[[int, int], None
         rows=(row,),
         plan=plan,
         held_out=None,
+        refit=None,
         optimism=0.0,
         notes=(UNMEASURED,),
     )

@@ -92,7 +92,7 @@ def optimism(trials: Sequence[Trial], y: Indices) -> float:
 
 def _losses(held_out: HeldOut, y: Indices) -> NDArray[np.float64]:
     first = held_out.log_proba[:1]
-    return item_losses(temper(first, fit_temperature(first, y)), y)[0]
+    return np.asarray(item_losses(temper(first, fit_temperature(first, y)), y)[0])
 
 
 def reasons(

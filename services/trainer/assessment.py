@@ -1,0 +1,166 @@
+"""Everything that the report says of a model, put together within the time that is left.
+
+What every reader needs comes first; what only some need is left out when the budget is spent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from graft.embedder.v1 import backbone_pb2
+from graft.errors import GraftError
+from graft.model.v1 import evaluation_pb2 as pb
+from services.common.heads.base import Floats
+from services.trainer import heat
+from services.trainer.evaluate import heat_maps
+from services.trainer.evaluate.findings import (
+    baseline_findings,
+    held_out_findings,
+    outlier_findings,
+)
+from services.trainer.evaluate.forecast import forecast
+from services.trainer.evaluate.learning_curve import measure_curve, plan_subsamples
+from services.trainer.evaluate.outlook import to_learning_curve
+from services.trainer.evaluate.proto import Source, evaluate_search
+from services.trainer.evaluate.unknown import unknown_check
+from services.trainer.fitters.base import FitError, Indices
+from services.trainer.search.bank import Bank
+from services.trainer.search.run import SearchResult
+from services.trainer.search.unknown import Unknown, fit_unknown
+from services.trainer.search.unknown_check import check_unknown
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is assessed. `left_s`: seconds left of the budget; `tick` may raise to stop the job.
+    `ask` and `contents` are for the heat maps, which are left out without them."""
+
+    found: SearchResult
+    bank: Bank
+    backbone: backbone_pb2.Backbone
+    sources: list[Source]
+    data: pb.DataSummary
+    seed: int
+    left_s: Callable[[], float]
+    tick: Callable[[], None] = field(default=lambda: None)
+    ask: heat.Ask | None = None
+    contents: heat.Contents | None = None
+
+
+@dataclass(frozen=True)
+class Assessed:
+    """The evaluation, and the search's result with the head that now knows what is unknown."""
+
+    found: SearchResult
+    evaluation: pb.Evaluation
+
+
+def assess(subject: Subject) -> Assessed:
+    """The report of a search, and its head with a threshold for the unknown."""
+    with threadpool_limits(limits=1, user_api="blas"):
+        unknown = _unknown(subject)
+        head = subject.found.head.calibrated(subject.found.head.calibration, unknown.familiarity)
+        done = replace(subject, found=replace(subject.found, head=head))
+        evaluation = evaluate_search(done.found, done.sources, done.data)
+        _add_unknown(evaluation, done, unknown)
+        for part in (_findings, _learning_curve, _baselines, _heat_maps):
+            done.tick()
+            if done.left_s() > 0:
+                part(evaluation, done)
+        return Assessed(done.found, evaluation)
+
+
+def _unknown(subject: Subject) -> Unknown:
+    held_out = subject.found.held_out
+    items = np.zeros(0, np.int64) if held_out is None else held_out.items
+    answers = (
+        np.zeros((1, 0, len(subject.bank.labels)), np.float32)
+        if held_out is None
+        else held_out.log_proba
+    )
+    return fit_unknown(subject.found.examples, items, answers, seed=subject.seed)
+
+
+def _add_unknown(evaluation: pb.Evaluation, subject: Subject, unknown: Unknown) -> None:
+    found, refit = subject.found, subject.found.refit
+    numbers = None
+    if refit is not None and subject.left_s() > 0:
+        numbers = check_unknown(
+            found.examples,
+            unknown.familiarity,
+            found.plan,
+            refit.logits,
+            seed=subject.seed,
+            go_on=lambda: subject.left_s() > 0,
+        )
+    evaluation.unknown_check.CopyFrom(unknown_check(unknown, numbers))
+    evaluation.unknown_threshold = unknown.familiarity.below
+    if unknown.measured_kept_share is not None:
+        evaluation.unknown_rate = 1 - unknown.measured_kept_share
+
+
+def _findings(evaluation: pb.Evaluation, subject: Subject) -> None:
+    found = subject.found
+    evaluation.MergeFrom(outlier_findings(found.examples, subject.sources))
+    if found.held_out is not None:
+        evaluation.MergeFrom(
+            held_out_findings(
+                found.held_out.log_proba, found.held_out.items, found.examples, subject.sources
+            )
+        )
+
+
+def _baselines(evaluation: pb.Evaluation, subject: Subject) -> None:
+    found = subject.found
+    if found.held_out is not None:
+        evaluation.MergeFrom(
+            baseline_findings(
+                found.held_out.log_proba,
+                found.held_out.items,
+                found.examples,
+                found.plan,
+                seed=subject.seed,
+            )
+        )
+
+
+def _learning_curve(evaluation: pb.Evaluation, subject: Subject) -> None:
+    refit, examples = subject.found.refit, subject.found.examples
+    if refit is None:
+        return
+    classes = len(examples.labels)
+
+    def answer(train: Indices, test: Indices) -> Floats:
+        return refit.logits(train, examples.y[train], classes, test)
+
+    plan = plan_subsamples(examples.y, examples.groups, seed=subject.seed)
+    try:
+        measured = measure_curve(answer, examples.y, examples.groups, plan, proceed=subject.tick)
+    except FitError:  # subsamples of one example a class have no spread
+        return
+    if measured is not None:
+        found = forecast(measured, accuracy_now=evaluation.accuracy.estimate)
+        evaluation.learning_curve.CopyFrom(to_learning_curve(found, examples.labels))
+
+
+def _heat_maps(evaluation: pb.Evaluation, subject: Subject) -> None:
+    """Left out when the embedder cannot answer: a report without them is better than none."""
+    found = subject.found
+    if found.held_out is None or subject.ask is None or subject.contents is None:
+        return
+    proba = np.exp(found.held_out.log_proba).mean(axis=0)
+    items = found.held_out.items
+    looks = heat_maps.pick(proba, found.examples.y[items], items)
+    vectors = {name: subject.bank.vectors[name].astype(np.float32) for name in found.endpoints}
+    explained = heat.Explained(subject.backbone, vectors, found.head)
+    try:
+        drawn = heat.draw(subject.ask, explained, looks, subject.contents)
+    except GraftError:
+        subject.tick()  # a cancellation is no failure of the embedder
+        return
+    if drawn is not None:
+        heat.fill(evaluation, looks, drawn, subject.sources, subject.bank.labels)

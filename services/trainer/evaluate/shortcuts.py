@@ -1,0 +1,109 @@
+"""Shortcuts: what gives a class away without showing it, a mark or a background. Pure.
+
+Both are looked for in the sketches alone, whatever the model learned: it may learn them tomorrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.trainer.data.sketch import SIDE, Sketches
+from services.trainer.evaluate.backgrounds import look_around
+from services.trainer.evaluate.intervals import wilson
+from services.trainer.evaluate.marks import FEWEST, OTHERS, detail, find_mark, stands_out
+
+Indices = NDArray[np.int64]
+Floats = NDArray[np.float32]
+
+MARK: Final = "mark"
+BACKGROUND: Final = "background"
+MAX_EXAMINED: Final = 32
+"""Classes that are looked at closely: those whose pictures agree most where others differ."""
+MAX_OWN: Final = 100
+"""Pictures of a class that are looked at; as many others as MAX_OTHERS."""
+MAX_OTHERS: Final = 400
+MAX_EXAMPLES: Final = 6
+_SCREENED: Final = 20  # pictures of a class by which it is chosen for a closer look
+_SURELY: Final = 0.9  # the border tells at least so much of the class, at the low end of 95%
+_LEVELS: Final = 4.0
+
+
+@dataclass(frozen=True)
+class Shortcut:
+    """`examples` (indices, the clearest first) show it in the region, in shares of the picture.
+
+    `strength` is the share of the class that the region alone tells, at one false alarm in 50.
+    """
+
+    label: int
+    kind: str
+    left: float
+    top: float
+    width: float
+    height: float
+    strength: float
+    examples: tuple[int, ...]
+
+
+def find_shortcuts(sketches: Sketches, y: Indices, *, seed: int = 0) -> list[Shortcut]:
+    """The shortcuts in sketches [n, SIDE, SIDE, 3] with class indices [n]; strongest first.
+
+    At most one a class. Classes of fewer than FEWEST pictures, or with fewer than OTHERS others,
+    are not judged.
+    """
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permutation(len(y))
+    found = [_in_class(sketches, y, shuffled, label) for label in _examined(sketches, y, shuffled)]
+    return sorted((each for each in found if each), key=lambda each: -each.strength)
+
+
+def _examined(sketches: Sketches, y: Indices, shuffled: Indices) -> Sequence[int]:
+    """The classes that have enough pictures; of too many, those that agree most within.
+
+    A spot counts by (m_c - m)^2 / s_c^2: the mean of the class against that of all, in its spread.
+    """
+    labels, counts = np.unique(y, return_counts=True)
+    enough = labels[(counts >= FEWEST) & (len(y) - counts >= OTHERS)]
+    if len(enough) <= MAX_EXAMINED:
+        return [int(label) for label in enough]
+    middle = detail(sketches[shuffled[:MAX_OTHERS]]).mean(0)
+    marked = []
+    for label in enough:
+        own = detail(sketches[np.flatnonzero(y == label)[:_SCREENED]])
+        spots = (own.mean(0) - middle) ** 2 / (own.var(0) + _LEVELS**2)
+        marked.append(float(spots.mean(-1).max()))
+    return [int(enough[at]) for at in np.argsort(marked)[::-1][:MAX_EXAMINED]]
+
+
+def _in_class(sketches: Sketches, y: Indices, shuffled: Indices, label: int) -> Shortcut | None:
+    own = shuffled[y[shuffled] == label][:MAX_OWN]
+    others = shuffled[y[shuffled] != label][:MAX_OTHERS]
+    mark = find_mark(detail(sketches[own]), detail(sketches[others]))
+    if mark is not None:
+        return Shortcut(
+            label=label,
+            kind=MARK,
+            left=mark.left / SIDE,
+            top=mark.top / SIDE,
+            width=(mark.right - mark.left) / SIDE,
+            height=(mark.bottom - mark.top) / SIDE,
+            strength=mark.share,
+            examples=_clearest(own, mark.scores),
+        )
+    around = look_around(sketches[own], sketches[others])
+    low = wilson(around.border * len(own), len(own))
+    if low is None or low.low < _SURELY:
+        return None
+    if not stands_out(around.border, around.middle, len(own)):
+        return None
+    examples = _clearest(own, around.scores)
+    return Shortcut(label, BACKGROUND, 0.0, 0.0, 1.0, 1.0, around.border, examples)
+
+
+def _clearest(own: Indices, scores: NDArray[np.floating]) -> tuple[int, ...]:
+    return tuple(int(own[at]) for at in np.argsort(-scores, kind="stable")[:MAX_EXAMPLES])
