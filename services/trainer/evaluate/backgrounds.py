@@ -1,7 +1,7 @@
 """Backgrounds: how well the border of a picture alone tells its class. Pure.
 
 The border and, for comparison, the middle are told from other classes by linear discriminant
-analysis on coarse colours and contrasts, learned on one half of the pictures and tried on the other.
+analysis on coarse colours and contrasts, learned on one half of the pictures, tried on the other.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 A logo, a watermark, a time stamp. In small windows, each picture is scored by how far its fine
 detail goes the way from the others' median to the class's (linear discriminant analysis with the
 variances alone; both from one half of the pictures, the score of the other half). What counts is
-the share of the class that scores higher than all but 2% of the others: it tells the class by that
-window alone. A natural difference tells it a little in many windows; a mark does so in one place, far
-better than in any other.
+the share of the class that scores higher than all but 2% of the others: the window alone tells
+them. A natural difference tells a little in many windows, a mark much in one place. The pictures
+that bear it also agree more there than others do: else it is the others that bear one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FALSE_SHARE: Final = 0.02
 _SIZES: Final = (2, 3, 4)  # cells: a window of 6 to 12% of the width
 _LEAST: Final = 0.3
 _LEAST_GAP: Final = 0.15
-_STANDS_OUT: Final = 2.33  # standard errors, one chance in a hundred on one side
+_STANDS_OUT: Final = 2.58  # standard errors, one chance in 200 on one side
 _AROUND: Final = 4  # cells beside a mark that it changes: blur, and a window that laps over
 _CORE: Final = 0.75  # of the best share; windows with more belong to the mark
 _LEVELS: Final = 4.0  # what JPEG does to a cell: no spread is smaller
@@ -70,7 +70,7 @@ def find_mark(own: Floats, others: Floats) -> Mark | None:
     best = float(shares[size].max())
     core, box = _core(shares[size], size)
     elsewhere = _elsewhere(shares, core)
-    if not stands_out(best, elsewhere, len(own)):
+    if not stands_out(best, elsewhere, len(own)) or not _agree(own, others, box):
         return None
     top, bottom, left, right = box
     at = np.unravel_index(int(shares[size].argmax()), shares[size].shape)
@@ -85,6 +85,13 @@ def stands_out(best: float, elsewhere: float, count: int) -> bool:
     mean = (best + elsewhere) / 2
     error = np.sqrt(2 * mean * (1 - mean) / count)
     return bool(best - elsewhere >= _STANDS_OUT * error)
+
+
+def _agree(own: Floats, others: Floats, box: tuple[int, ...]) -> bool:
+    """Whether the pictures of the class differ less within the box than the others do."""
+    rows, columns = slice(box[0], box[1]), slice(box[2], box[3])
+    spreads = [_robust(each[:, rows, columns])[1].mean() for each in (own, others)]
+    return bool(spreads[0] < spreads[1])
 
 
 def _shares(own: Floats, others: Floats) -> dict[int, NDArray[np.float64]]:

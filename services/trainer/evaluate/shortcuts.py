@@ -25,8 +25,9 @@ BACKGROUND: Final = "background"
 MAX_EXAMINED: Final = 32
 """Classes that are looked at closely: those whose pictures agree most where others differ."""
 MAX_OWN: Final = 100
-"""Pictures of a class that are looked at; as many others as MAX_OTHERS."""
-MAX_OTHERS: Final = 400
+"""Pictures of a class that are looked at."""
+MAX_POOL: Final = 400
+"""Pictures of all classes that it is held against, but for its own."""
 MAX_EXAMPLES: Final = 6
 _SCREENED: Final = 20  # pictures of a class by which it is chosen for a closer look
 _SURELY: Final = 0.9  # the border tells at least so much of the class, at the low end of 95%
@@ -56,13 +57,21 @@ def find_shortcuts(sketches: Sketches, y: Indices, *, seed: int = 0) -> list[Sho
     At most one a class. Classes of fewer than FEWEST pictures, or with fewer than OTHERS others,
     are not judged.
     """
-    rng = np.random.default_rng(seed)
-    shuffled = rng.permutation(len(y))
-    found = [_in_class(sketches, y, shuffled, label) for label in _examined(sketches, y, shuffled)]
+    order = np.random.default_rng(seed).permutation(len(y))
+    pool = order[:MAX_POOL]
+    pool_detail = detail(sketches[pool])
+    found = []
+    for label in _examined(sketches, y, pool_detail.mean(0)):
+        own = order[y[order] == label][:MAX_OWN]
+        strange = y[pool] != label
+        found.append(
+            _marked(own, label, detail(sketches[own]), pool_detail[strange])
+            or _surrounded(own, label, sketches, pool[strange])
+        )
     return sorted((each for each in found if each), key=lambda each: -each.strength)
 
 
-def _examined(sketches: Sketches, y: Indices, shuffled: Indices) -> Sequence[int]:
+def _examined(sketches: Sketches, y: Indices, middle: Floats) -> Sequence[int]:
     """The classes that have enough pictures; of too many, those that agree most within.
 
     A spot counts by (m_c - m)^2 / s_c^2: the mean of the class against that of all, in its spread.
@@ -71,7 +80,6 @@ def _examined(sketches: Sketches, y: Indices, shuffled: Indices) -> Sequence[int
     enough = labels[(counts >= FEWEST) & (len(y) - counts >= OTHERS)]
     if len(enough) <= MAX_EXAMINED:
         return [int(label) for label in enough]
-    middle = detail(sketches[shuffled[:MAX_OTHERS]]).mean(0)
     marked = []
     for label in enough:
         own = detail(sketches[np.flatnonzero(y == label)[:_SCREENED]])
@@ -80,21 +88,27 @@ def _examined(sketches: Sketches, y: Indices, shuffled: Indices) -> Sequence[int
     return [int(enough[at]) for at in np.argsort(marked)[::-1][:MAX_EXAMINED]]
 
 
-def _in_class(sketches: Sketches, y: Indices, shuffled: Indices, label: int) -> Shortcut | None:
-    own = shuffled[y[shuffled] == label][:MAX_OWN]
-    others = shuffled[y[shuffled] != label][:MAX_OTHERS]
-    mark = find_mark(detail(sketches[own]), detail(sketches[others]))
-    if mark is not None:
-        return Shortcut(
-            label=label,
-            kind=MARK,
-            left=mark.left / SIDE,
-            top=mark.top / SIDE,
-            width=(mark.right - mark.left) / SIDE,
-            height=(mark.bottom - mark.top) / SIDE,
-            strength=mark.share,
-            examples=_clearest(own, mark.scores),
-        )
+def _marked(own: Indices, label: int, mine: Floats, theirs: Floats) -> Shortcut | None:
+    """The mark of a class, given the detail of its pictures and of others."""
+    mark = find_mark(mine, theirs)
+    if mark is None:
+        return None
+    return Shortcut(
+        label=label,
+        kind=MARK,
+        left=mark.left / SIDE,
+        top=mark.top / SIDE,
+        width=(mark.right - mark.left) / SIDE,
+        height=(mark.bottom - mark.top) / SIDE,
+        strength=mark.share,
+        examples=_clearest(own, mark.scores),
+    )
+
+
+def _surrounded(own: Indices, label: int, sketches: Sketches, others: Indices) -> Shortcut | None:
+    """The background of a class, where it all but tells the class and the middle does not."""
+    if len(others) < OTHERS:
+        return None
     around = look_around(sketches[own], sketches[others])
     low = wilson(around.border * len(own), len(own))
     if low is None or low.low < _SURELY:

@@ -1,0 +1,63 @@
+"""Near-duplicates as messages of the report. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graft.model.v1 import evaluation_pb2 as pb
+from services.trainer.evaluate.findings import Place
+
+Indices = NDArray[np.int64]
+
+MAX_GROUPS: Final = 100
+MAX_MEMBERS: Final = 20
+"""Members listed of a group; its sentence counts them all."""
+_NAMED: Final = 3
+
+
+def duplicate_findings(
+    groups: Indices, y: Indices, labels: Sequence[str], sources: Sequence[Place]
+) -> pb.Evaluation:
+    """The groups of two pictures or more, those under different labels first, then the largest.
+
+    `groups` and class indices `y` are [n]; `sources[i]` belongs to example i.
+    """
+    found = pb.Evaluation()
+    members = _members(groups)
+    torn = [len(np.unique(y[each])) > 1 for each in members]
+    order = sorted(range(len(members)), key=lambda at: (not torn[at], -len(members[at])))
+    for at in order[:MAX_GROUPS]:
+        names = [labels[label] for label in np.unique(y[members[at]])]
+        message = found.near_duplicates.add(
+            labels_differ=torn[at], sentence=_sentence(len(members[at]), names)
+        )
+        for item in members[at][:MAX_MEMBERS]:
+            message.members.add(
+                path=sources[item].path, sha256=sources[item].sha256, label=labels[y[item]]
+            )
+    return found
+
+
+def _members(groups: Indices) -> list[Indices]:
+    """The examples of each group that has two or more, ascending."""
+    order = np.argsort(groups, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
+    return [part for part in parts if len(part) > 1]
+
+
+def _sentence(count: int, names: Sequence[str]) -> str:
+    alike = f"{count} pictures are nearly the same"
+    if len(names) > 1:
+        listed = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+        return (
+            f"{alike} but stand under different labels ({listed}): the labels cannot all be right."
+            " Keep the picture under the right one and remove it from the others."
+        )
+    return (
+        f"{alike}, all under {names[0]}: they teach little more than one of them does. Nothing is"
+        " wrong with that, but more examples that differ help more."
+    )
