@@ -16,10 +16,10 @@ READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help run test programs lint protos bench up down images deploy lock
+.PHONY: help run test programs lint protos bench bench-quality up down images deploy lock
 
 help: ## list the verbs
-	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 run: $(READY) ## train on real images, show the accuracy, predict, and stop again
 	@$(BIN)/python -m tools.demo
@@ -48,6 +48,9 @@ protos: $(READY) ## make the stubs under graft/ from protos/
 
 bench: $(READY) ## how fast it is, as ratios measured side by side; kept under benchmarks/results
 	@$(BIN)/python -m benchmarks
+
+bench-quality: $(READY) ## how good the models are beside scikit-learn, and whether reports tell the truth
+	@$(BIN)/python -m benchmarks.quality
 
 up: $(READY) ## start the suite in the background
 	@$(BIN)/graft up --detach

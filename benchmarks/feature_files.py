@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from services.trainer.search.bank import Bank
 
-ENDPOINTS = ("stride16", "stride32", "default")
+ENDPOINTS = ("stride8", "stride16", "stride32", "default")
+VIEWS = ("flip",)
 SETS = ("clothing", "houses", "magnetic_tile", "cat_dog", "cifar10", "omniglot20")
 
 Indices = NDArray[np.int64]
@@ -34,6 +35,7 @@ class FeatureFile:
     train_y: Indices
     test: Vectors
     test_y: Indices
+    views: dict[str, Vectors]
 
     def draw(self, seed: int, k: int) -> Indices:
         """The train pictures of a draw of k (or all there are) a class."""
@@ -48,11 +50,11 @@ class FeatureFile:
         """Whether most classes have k training pictures."""
         return bool(np.median(np.bincount(self.train_y)) >= k)
 
-    def bank(self, rows: Indices, y: Indices | None = None) -> Bank:
+    def bank(self, rows: Indices, y: Indices | None = None, *, views: tuple[str, ...] = ()) -> Bank:
         """What a search takes, of these train pictures; under other labels where `y` is given."""
-        vectors = {name: vector[rows] for name, vector in self.train.items()}
         classes = self.train_y[rows] if y is None else y
-        return Bank(vectors, classes, self.labels, np.arange(len(rows)))
+        seen = {view: _part(self.views[view], rows) for view in views if self.views.get(view)}
+        return Bank(_part(self.train, rows), classes, self.labels, np.arange(len(rows)), seen)
 
 
 def read_all(folder: Path, backbones: list[str]) -> Iterator[FeatureFile]:
@@ -71,10 +73,16 @@ def read_all(folder: Path, backbones: list[str]) -> Iterator[FeatureFile]:
 def _read(path: Path) -> FeatureFile:
     backbone, name = path.stem.split("__")
     with np.load(path) as found:
-        train, test = (
-            {end: found[f"{part}_orig_{end}"] for end in ENDPOINTS if f"{part}_orig_{end}" in found}
-            for part in ("train", "test")
-        )
+        train, test = (_vectors(found, f"{part}_orig") for part in ("train", "test"))
+        views = {view: _vectors(found, f"train_{view}") for view in VIEWS}
         labels = tuple(str(label) for label in found["classes"])
         train_y, test_y = (found[f"{part}_y"].astype(np.int64) for part in ("train", "test"))
-    return FeatureFile(backbone, name, labels, train, train_y, test, test_y)
+    return FeatureFile(backbone, name, labels, train, train_y, test, test_y, views)
+
+
+def _vectors(found: Any, prefix: str) -> Vectors:
+    return {end: found[f"{prefix}_{end}"] for end in ENDPOINTS if f"{prefix}_{end}" in found}
+
+
+def _part(vectors: Vectors, rows: Indices) -> Vectors:
+    return {name: vector[rows] for name, vector in vectors.items()}

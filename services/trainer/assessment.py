@@ -17,6 +17,7 @@ from graft.model.v1 import evaluation_pb2 as pb
 from services.common.heads.base import Floats
 from services.trainer import heat
 from services.trainer.evaluate import heat_maps
+from services.trainer.evaluate.decisions import decisions
 from services.trainer.evaluate.findings import (
     baseline_findings,
     held_out_findings,
@@ -66,6 +67,7 @@ def assess(subject: Subject) -> Assessed:
         head = subject.found.head.calibrated(subject.found.head.calibration, unknown.familiarity)
         done = replace(subject, found=replace(subject.found, head=head))
         evaluation = evaluate_search(done.found, done.sources, done.data)
+        evaluation.decisions.extend(decisions(done.found))
         _add_unknown(evaluation, done, unknown)
         for part in (_findings, _learning_curve, _baselines, _heat_maps):
             done.tick()

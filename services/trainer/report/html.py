@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from graft.model.v1 import evaluation_pb2 as pb
 from services.trainer.report import (
     baselines,
+    decisions,
     heat_maps,
     learning_curve,
     outliers,
@@ -53,6 +54,7 @@ def render(evaluation: pb.Evaluation, origin: Origin, thumbnails: Mapping[str, b
         reliability.reliability(evaluation),
         baselines.baselines(evaluation),
         sections.data(evaluation),
+        decisions.decisions(evaluation),
         sections.tried(evaluation),
         _made(evaluation, origin),
     ]

@@ -86,11 +86,11 @@ def _confused(evaluation: pb.Evaluation) -> str:
 
 
 def _unknown(evaluation: pb.Evaluation) -> str:
-    if not evaluation.unknown_threshold:
+    if not evaluation.unknown_rate:
         return ""
     return (
-        f"Answers with a score below {evaluation.unknown_threshold:.2f} are flagged “unknown”: "
-        f"{percent(evaluation.unknown_rate)} of the held-out examples were."
+        "An input unlike all examples is flagged “unknown” instead of being guessed at; "
+        f"{percent(evaluation.unknown_rate)} of the held-out examples were, too."
     )
 
 
