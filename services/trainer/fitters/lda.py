@@ -23,6 +23,8 @@ from services.trainer.fitters.base import Doubles, FitError, Indices, LinearFit,
 
 # From hardly any shrinkage to nearly the class means.
 SHRINKAGES = (0.03, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 10.0)
+# A spread below this share of all sums of squares is what their subtraction left, not data.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,13 @@ class Moments:
     @classmethod
     def of(cls, z: NDArray[np.floating[Any]], y: Indices, classes: int) -> Self:
         """The sums of rows `[n, r]` with class indices `[n]`."""
-        member = np.zeros((classes, len(y)), z.dtype)
-        member[y, np.arange(len(y))] = 1
-        return cls(
-            np.bincount(y, minlength=classes).astype(np.int64),
-            (member @ z).astype(np.float64),
-            (z.T @ z).astype(np.float64),
-        )
+        count = np.bincount(y, minlength=classes).astype(np.int64)
+        total = np.zeros((classes, z.shape[1]))
+        sizes = count[count > 0]
+        ordered = z[np.argsort(y, kind="stable")]
+        starts = np.cumsum(sizes) - sizes
+        total[count > 0] = np.add.reduceat(ordered, starts, axis=0, dtype=np.float64)
+        return cls(count, total, (z.T @ z).astype(np.float64))
 
     def __add__(self, other: Moments) -> Moments:
         return Moments(
@@ -71,7 +73,7 @@ def fit_lda(moments: Moments, shrinkages: Sequence[float], *, copies: int = 1) -
     values, vectors = _eigh(within)
     values = np.maximum(values, 0.0)
     spread = float(values.sum())
-    if spread <= 0:
+    if spread * (n - classes) <= _ROUNDING * np.trace(moments.scatter):
         raise FitError("the examples of each class are all alike, so that they have no spread")
     rotated = mean @ vectors
     prior = np.where(present, log_prior(moments.count), -np.inf)
@@ -89,6 +91,8 @@ def _fit(
 
 
 def _eigh(matrix: Doubles) -> tuple[Doubles, Doubles]:
+    if not np.isfinite(matrix).all():
+        raise FitError("the covariance could not be decomposed: it is not finite")
     try:
         values, vectors = np.linalg.eigh(matrix)
     except np.linalg.LinAlgError as cause:

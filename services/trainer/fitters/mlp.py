@@ -57,7 +57,8 @@ def fit_mlp(
 ) -> MlpFit:
     """The fit of rows `[n, r]` with class indices `[n]`.
 
-    `check` is called every epoch and may raise to stop. Raises FitError when the loss overflows.
+    `check` is called every epoch and may raise to stop. Raises FitError when the loss of a network
+    was never a number.
     """
     mean = z.mean(axis=0)
     # One scale for all coordinates: rows of about the length that the initial weights are made for.
@@ -134,6 +135,8 @@ def _train(
             waited += 1
             if waited >= PATIENCE:
                 break
+    if not np.isfinite(best):
+        raise FitError("the network did not converge")
     return kept
 
 

@@ -41,15 +41,15 @@ def fit_ridge(z: Doubles, y: Indices, classes: int, *, copies: int = 1) -> Ridge
     mean = z.mean(axis=0)
     centred = z - mean
     values, vectors = _decompose(centred)
-    target = np.eye(classes)[y]
-    share = target.mean(axis=0)
-    inner = vectors.T @ (target - share)
+    target = np.zeros((len(y), classes))
+    target[np.arange(len(y)), y] = 1.0
+    target -= target.mean(axis=0)
+    inner = vectors.T @ target
     scale = float(values.sum()) / len(z)
     strength = ALONE
     if np.bincount(y, minlength=classes).max() > copies:
         errors = [
-            _left_out_error(vectors, values, s * scale, inner, target - share, copies)
-            for s in STRENGTHS
+            _left_out_error(vectors, values, s * scale, inner, target, copies) for s in STRENGTHS
         ]
         strength = STRENGTHS[int(np.argmin(errors))]
     dual = vectors @ (inner / (values + strength * scale)[:, None])
