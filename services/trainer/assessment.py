@@ -62,11 +62,13 @@ class Assessed:
 
 def assess(subject: Subject) -> Assessed:
     """The report of a search, and its head with a threshold for the unknown."""
+    counts = subject.bank.class_counts
+    subject = _kept(subject)
     with threadpool_limits(limits=1, user_api="blas"):
         unknown = _unknown(subject)
         head = subject.found.head.calibrated(subject.found.head.calibration, unknown.familiarity)
         done = replace(subject, found=replace(subject.found, head=head))
-        evaluation = evaluate_search(done.found, done.sources, done.data)
+        evaluation = evaluate_search(done.found, done.sources, done.data, counts)
         evaluation.decisions.extend(decisions(done.found))
         _add_unknown(evaluation, done, unknown)
         for part in (_findings, _learning_curve, _baselines, _heat_maps):
@@ -74,6 +76,19 @@ def assess(subject: Subject) -> Assessed:
             if done.left_s() > 0:
                 part(evaluation, done)
         return Assessed(done.found, evaluation)
+
+
+def _kept(subject: Subject) -> Subject:
+    """The subject with those examples alone that the search has kept."""
+    kept, contents = subject.found.kept, subject.contents
+    if len(kept) == len(subject.bank.y):
+        return subject
+    return replace(
+        subject,
+        bank=subject.bank.part(kept),
+        sources=[subject.sources[number] for number in kept],
+        contents=contents and (lambda rows: contents([int(kept[row]) for row in rows])),
+    )
 
 
 def _unknown(subject: Subject) -> Unknown:

@@ -11,7 +11,7 @@ from google.protobuf.duration_pb2 import Duration
 from graft.model.v1 import evaluation_pb2 as pb
 from services.trainer.evaluate.intervals import LEVEL, Interval
 from services.trainer.evaluate.metrics import ClassNumbers, Numbers, measure
-from services.trainer.search.examples import Examples
+from services.trainer.search.examples import Indices
 from services.trainer.search.run import CandidateRow, SearchResult
 
 CROSS_VALIDATION = "cross-validation"
@@ -28,15 +28,15 @@ class Source:
 
 
 def evaluate_search(
-    result: SearchResult, sources: Sequence[Source], data: pb.DataSummary
+    result: SearchResult, sources: Sequence[Source], data: pb.DataSummary, counts: Indices
 ) -> pb.Evaluation:
-    """What was counted in a search; `sources[i]` belongs to example i. The notes of the search are
-    added to the warnings of `data`; `model_version` is left for whoever names it."""
+    """What was counted in a search; `sources[i]` belongs to example i, `counts` `[c]` tells how many
+    examples each class has. The notes of the search are added to the warnings of `data`;
+    `model_version` is left for whoever names it."""
     evaluation = pb.Evaluation(method=NONE, data=data)
     held_out, examples = result.held_out, result.examples
     if held_out is None:
         evaluation.interval_method = "No example could be held out, so that nothing was measured."
-        counts = examples.class_counts
         for label, count in zip(examples.labels, counts, strict=True):
             evaluation.per_class.add(label=label, example_count=int(count))
     else:
@@ -49,15 +49,15 @@ def evaluate_search(
             optimism=result.optimism,
         )
         evaluation.MergeFrom(to_evaluation(numbers, examples.labels, sources))
-        _count_all(evaluation, examples)
+        _count_all(evaluation, counts)
     evaluation.data.warnings.extend(result.notes)
     evaluation.candidates.extend(_candidate(row) for row in result.rows)
     return evaluation
 
 
-def _count_all(evaluation: pb.Evaluation, examples: Examples) -> None:
+def _count_all(evaluation: pb.Evaluation, counts: Indices) -> None:
     """A class counts all its examples, those never held out included."""
-    for found, count in zip(evaluation.per_class, examples.class_counts, strict=True):
+    for found, count in zip(evaluation.per_class, counts, strict=True):
         found.example_count = int(count)
 
 
