@@ -51,7 +51,7 @@ def check_shape(x: Floats, dim: int) -> None:
     if x.ndim != 2 or x.shape[1] != dim or x.dtype != np.float32:
         raise InvalidArgument(
             f"a head over {dim} features takes a float32 array [n, {dim}]; embed with the backbone "
-            f"and endpoint that the model names; got {x.dtype} {list(x.shape)}"
+            f"and endpoints that the model names; got {x.dtype} {list(x.shape)}"
         )
 
 

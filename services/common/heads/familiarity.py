@@ -124,7 +124,7 @@ class Familiarity:
 
         Raises DataLoss when the arrays do not fit together.
         """
-        if CENTRE not in arrays:
+        if not any(name in arrays for name in (CENTRE, DIRECTIONS, MIX, WEIGHT, BELOW)):
             return None
         centre, mix = take(arrays, CENTRE, dim), take(arrays, MIX, -1, -1)
         weight = take(arrays, WEIGHT, 3)

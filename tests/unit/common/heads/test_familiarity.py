@@ -144,7 +144,7 @@ def test_a_head_stored_without_it_has_none() -> None:
     assert Familiarity.from_arrays({"weight": np.zeros((3, 2), np.float32)}, 3) is None
 
 
-@pytest.mark.parametrize("name", [DIRECTIONS, MIX, WEIGHT, BELOW])
+@pytest.mark.parametrize("name", [CENTRE, DIRECTIONS, MIX, WEIGHT, BELOW])
 def test_stored_arrays_that_do_not_fit_are_named(name: str) -> None:
     arrays = _familiarity().to_arrays()
     with pytest.raises(DataLoss, match=name):
