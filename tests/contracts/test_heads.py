@@ -1,4 +1,4 @@
-"""The contract of heads (services/common/heads/base.py), run over every kind and variant."""
+"""The contract of heads (services/common/heads/head.py), run over every kind and variant."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ import pytest
 
 from graft.errors import DataLoss, FailedPrecondition, InvalidArgument
 from services.common.heads.base import Arrays, Calibration, Floats
-from services.common.heads.head import Head
+from services.common.heads.blocks import Block, Blocks
 from services.common.heads.class_mean import ClassMeanHead
+from services.common.heads.familiarity import CENTRE, DIRECTIONS, Familiarity
+from services.common.heads.head import Head
 from services.common.heads.linear import LinearHead
+from services.common.heads.mlp import MlpHead
 from services.common.heads.registry import HEADS, from_arrays
 
 DIM = 24
+UNITS = 12
 LABELS = ("zebra", "ant", "Ünïcode 馬")
 
 
@@ -24,25 +28,46 @@ def _random(*shape: int, seed: int = 0) -> Floats:
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
-def _linear(*, normalise: bool, calibration: Calibration | None = None) -> Head:
-    return LinearHead(
-        LABELS, _random(DIM, 3), _random(3), normalise=normalise, calibration=calibration
-    )
+def _linear(blocks: Blocks) -> Head:
+    return LinearHead(LABELS, _random(DIM, 3), _random(3), blocks=blocks)
 
 
-def _class_mean(calibration: Calibration | None = None) -> Head:
+def _class_mean(blocks: Blocks) -> Head:
     mean = _random(3, DIM)
     unit = mean / np.linalg.norm(mean, axis=1, keepdims=True)
-    return ClassMeanHead(LABELS, unit, sharpness=14.0, calibration=calibration)
+    centre = _random(DIM, seed=1) * np.float32(0.1)
+    return ClassMeanHead(LABELS, unit, centre, sharpness=14.0, blocks=blocks)
 
+
+def _mlp(blocks: Blocks) -> Head:
+    hidden, output = _random(DIM, UNITS), _random(UNITS, 3)
+    return MlpHead(LABELS, hidden, _random(UNITS), output, _random(3), blocks=blocks)
+
+
+def _familiarity(below: float) -> Familiarity:
+    """Odds less a distance from a subspace; scores under `below` are flagged."""
+    directions = np.linalg.qr(_random(DIM, 4, seed=2))[0]
+    found = Familiarity.of(_random(DIM, seed=3) * np.float32(0.1), directions)
+    return found.weighted(odds_weight=1.0, distance_weight=1.0, most_odds=4.0).flagging(below)
+
+
+RAW, UNIT = Blocks.raw(DIM), Blocks.unit(DIM)
+JOINED = Blocks((Block(11, 2.0, root=True), Block(4, 0.0, root=True), Block(9, 0.5)))
 
 VARIANTS: dict[str, Head] = {
-    "linear": _linear(normalise=False),
-    "linear-l2": _linear(normalise=True),
-    "linear-calibrated": _linear(normalise=True, calibration=Calibration(0.4, 0.5)),
-    "class_mean": _class_mean(),
-    "class_mean-calibrated": _class_mean(Calibration(2.5, 0.4)),
+    "linear": _linear(RAW),
+    "linear-l2": _linear(UNIT),
+    "linear-joined": _linear(JOINED),
+    "linear-calibrated": _linear(UNIT).calibrated(Calibration(0.4), _familiarity(0.5)),
+    "linear-joined-calibrated": _linear(JOINED).calibrated(Calibration(0.4), _familiarity(-4.0)),
+    "class_mean": _class_mean(UNIT),
+    "class_mean-joined": _class_mean(JOINED),
+    "class_mean-calibrated": _class_mean(UNIT).calibrated(Calibration(2.5), _familiarity(0.5)),
+    "mlp": _mlp(RAW),
+    "mlp-joined": _mlp(JOINED),
+    "mlp-calibrated": _mlp(UNIT).calibrated(Calibration(2.5), _familiarity(0.5)),
 }
+FLAGGING = sorted(name for name, head in VARIANTS.items() if head.familiarity is not None)
 
 
 @pytest.fixture(params=sorted(VARIANTS))
@@ -53,6 +78,7 @@ def head(request: pytest.FixtureRequest) -> Head:
 def test_every_registered_kind_is_held_to_the_contract() -> None:
     assert {head.kind for head in VARIANTS.values()} == set(HEADS)
     assert all(kind == HEADS[kind].kind for kind in HEADS)
+    assert {VARIANTS[name].kind for name in FLAGGING} == set(HEADS)
 
 
 @pytest.mark.parametrize("n", [0, 1, 7])
@@ -60,6 +86,7 @@ def test_any_batch_size_is_answered_with_float32_of_the_right_shape(head: Head, 
     proba, log_proba = head.proba(_random(n, DIM)), head.log_proba(_random(n, DIM))
     assert proba.shape == log_proba.shape == (n, len(LABELS))
     assert proba.dtype == log_proba.dtype == np.float32
+    assert head.answer(_random(n, DIM)).unknown.shape == (n,)
 
 
 def test_rows_are_probabilities_and_the_logarithm_agrees(head: Head) -> None:
@@ -71,11 +98,29 @@ def test_rows_are_probabilities_and_the_logarithm_agrees(head: Head) -> None:
 
 
 def test_the_answer_is_the_most_probable_label_with_its_score(head: Head) -> None:
-    answers = head.answer(_random(50, DIM))
+    x = _random(50, DIM)
+    answers = head.answer(x)
+    np.testing.assert_array_equal(answers.proba, head.proba(x))
     np.testing.assert_array_equal(answers.best, answers.proba.argmax(axis=1))
     np.testing.assert_array_equal(answers.score, answers.proba.max(axis=1))
-    below = answers.score < np.float32(head.calibration.unknown_below)
-    np.testing.assert_array_equal(answers.unknown, below)
+
+
+@pytest.mark.parametrize("name", FLAGGING)
+def test_what_is_unfamiliar_is_unknown_whatever_its_label(name: str) -> None:
+    head, x = VARIANTS[name], _random(50, DIM)
+    assert head.familiarity is not None
+    score = head.familiarity.score(head.blocks.features(x), head.logits(x))
+    answers = head.answer(x)
+    np.testing.assert_array_equal(answers.unknown, score < np.float32(head.familiarity.below))
+    assert 0 < answers.unknown.sum() < 50
+    unflagged = head.calibrated(head.calibration).answer(x)
+    np.testing.assert_array_equal(unflagged.proba, answers.proba)
+    assert unflagged.unknown.dtype == np.bool_
+    assert not unflagged.unknown.any()
+
+
+def test_a_head_without_familiarity_flags_nothing(head: Head) -> None:
+    assert not head.calibrated(Calibration(50.0)).answer(_random(50, DIM)).unknown.any()
 
 
 def test_a_permuted_batch_gives_permuted_answers(head: Head) -> None:
@@ -93,7 +138,7 @@ def test_arrays_round_trip_bit_for_bit(head: Head) -> None:
     again = from_arrays(head.kind, head.labels, head.to_arrays())
     x = _random(20, DIM)
     assert type(again) is type(head)
-    assert (again.labels, again.dim) == (head.labels, DIM)
+    assert (again.labels, again.dim, again.blocks) == (head.labels, DIM, head.blocks)
     assert again.calibration.temperature == pytest.approx(head.calibration.temperature)
     np.testing.assert_array_equal(again.proba(x), head.proba(x))
     np.testing.assert_array_equal(again.answer(x).unknown, head.answer(x).unknown)
@@ -104,9 +149,10 @@ def test_the_order_of_labels_is_kept_and_not_sorted(head: Head) -> None:
     assert from_arrays(head.kind, list(LABELS), head.to_arrays()).labels == LABELS
 
 
-def test_arrays_are_plain_float32_and_their_bytes_are_counted(head: Head) -> None:
+def test_arrays_are_plain_float32_or_small_integers_and_their_bytes_are_counted(head: Head) -> None:
     arrays = head.to_arrays()
-    assert {array.dtype for array in arrays.values()} == {np.dtype(np.float32)}
+    for name, array in arrays.items():
+        assert array.dtype == (np.int8 if name == DIRECTIONS else np.float32)
     assert head.nbytes == sum(array.nbytes for array in arrays.values())
 
 
@@ -124,6 +170,17 @@ def test_vectors_that_are_not_finite_are_refused_by_row(head: Head, bad: float) 
     with pytest.raises(InvalidArgument, match="row 2 of 4") as caught:
         head.log_proba(x)
     assert caught.value.metadata == {"row": "2"}
+    with pytest.raises(InvalidArgument, match="row 2 of 4"):
+        head.answer(x)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("place", [0, 12, DIM - 1])
+def test_one_number_that_is_not_finite_is_enough(head: Head, bad: float, place: int) -> None:
+    x = _random(4, DIM)
+    x[1, place] = bad
+    with pytest.raises(InvalidArgument, match=f"got {bad} in row 1 of 4"):
+        head.proba(x)
 
 
 def test_nothing_overflows_for_large_logits(head: Head) -> None:
@@ -146,7 +203,9 @@ def test_a_zero_vector_is_answered(head: Head) -> None:
 
 def test_calibration_changes_confidence_and_never_the_answer(head: Head) -> None:
     x = _random(50, DIM)
-    plain, timid = (head.calibrated(Calibration(t, 0.9)) for t in (1.0, 5.0))
+    familiarity = _familiarity(0.0).weighted(odds_weight=1.0, distance_weight=0.0, most_odds=9.0)
+    flagging = familiarity.flagging(float(np.log(0.9 / 0.1)))  # scores below 0.9
+    plain, timid = (head.calibrated(Calibration(t), flagging) for t in (1.0, 5.0))
     np.testing.assert_array_equal(timid.answer(x).best, plain.answer(x).best)
     assert (timid.answer(x).score <= plain.answer(x).score + 1e-6).all()
     assert timid.answer(x).unknown.sum() > plain.answer(x).unknown.sum()
@@ -159,9 +218,9 @@ def _spoil(arrays: Arrays, name: str, how: str) -> Arrays:
     elif how == "double":
         spoilt[name] = spoilt[name].astype(np.float64)
     elif how == "nan":
-        spoilt[name] = np.full_like(spoilt[name], np.nan)
+        spoilt[name] = np.full(spoilt[name].shape, np.nan, np.float32)
     else:
-        spoilt[name] = np.zeros((*spoilt[name].shape, 2), np.float32)
+        spoilt[name] = np.zeros((*spoilt[name].shape, 2), spoilt[name].dtype)
     return spoilt
 
 
@@ -179,6 +238,20 @@ def test_arrays_for_other_labels_are_refused(head: Head) -> None:
         from_arrays(head.kind, ["a", "a", "b"], head.to_arrays())
 
 
+def test_arrays_over_other_blocks_are_refused(head: Head) -> None:
+    more = Blocks((*head.blocks.blocks, Block(1)))
+    with pytest.raises(DataLoss, match=rf"\b{DIM + 1}\b"):
+        from_arrays(head.kind, head.labels, head.to_arrays() | more.to_arrays())
+
+
+@pytest.mark.parametrize("name", FLAGGING)
+def test_familiarity_that_is_half_there_is_refused_and_not_left_out(name: str) -> None:
+    arrays = VARIANTS[name].to_arrays()
+    del arrays[CENTRE]
+    with pytest.raises(DataLoss, match=CENTRE):
+        from_arrays(VARIANTS[name].kind, LABELS, arrays)
+
+
 def test_a_temperature_of_zero_is_refused(head: Head) -> None:
     arrays = head.to_arrays() | {"temperature": np.zeros(1, np.float32)}
     with pytest.raises(DataLoss, match="temperature"):
@@ -186,7 +259,7 @@ def test_a_temperature_of_zero_is_refused(head: Head) -> None:
 
 
 def test_an_unknown_kind_says_what_is_known_and_what_to_do() -> None:
-    with pytest.raises(FailedPrecondition, match=r"class_mean, linear.*upgrade.*'forest'"):
+    with pytest.raises(FailedPrecondition, match=r"class_mean, linear, mlp; upgrade.*'forest'"):
         from_arrays("forest", LABELS, {})
 
 

@@ -12,11 +12,18 @@ from graft.model.v1 import evaluation_pb2, model_pb2
 from graft.names import AliasName, ModelName, VersionName
 from services.common import artifacts, layout
 from services.common.heads.base import Calibration
+from services.common.heads.blocks import Blocks
+from services.common.heads.familiarity import Familiarity
 from services.common.heads.linear import LinearHead
 from services.common.store import open_store
 from services.common.store.base import Store
 
 PETS = ModelName("default", "pets")
+FAMILIARITY = (
+    Familiarity.of(np.zeros(3), np.array([[1.0], [0], [0]]))
+    .weighted(odds_weight=0.5, distance_weight=1.0, most_odds=1.0)
+    .flagging(-0.4)
+)
 
 
 @pytest.fixture
@@ -27,8 +34,8 @@ def store(tmp_path: Path) -> Store:
 def draft(bias: float = 0.0) -> artifacts.Draft:
     weight = np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32)
     head = LinearHead(
-        ("cat", "dog"), weight, np.array([bias, 0], np.float32), normalise=True
-    ).calibrated(Calibration(2.0, 0.3))
+        ("cat", "dog"), weight, np.array([bias, 0], np.float32), blocks=Blocks.unit(3)
+    ).calibrated(Calibration(2.0), FAMILIARITY)
     manifest = model_pb2.ModelVersion(labels=head.labels, training_job="j")
     return artifacts.Draft(manifest, head, evaluation_pb2.Evaluation(macro_f1=0.5))
 
@@ -44,7 +51,10 @@ def test_what_was_published_is_read_back(store: Store) -> None:
     manifest = artifacts.read_manifest(store, version)
     head = artifacts.read_head(store, manifest)
     x = np.random.default_rng(1).normal(size=(4, 3)).astype(np.float32)
-    np.testing.assert_array_equal(head.proba(x), draft().head.proba(x))
+    before, after = draft().head.answer(x), head.answer(x)
+    np.testing.assert_array_equal(after.proba, before.proba)
+    np.testing.assert_array_equal(after.unknown, before.unknown)
+    assert 0 < before.unknown.sum() < 4
     assert artifacts.read_evaluation(store, version).macro_f1 == 0.5
     assert manifest.name == str(version) == "projects/default/models/pets/versions/1"
     assert artifacts.read_model(store, PETS).versions == [1]
