@@ -27,9 +27,13 @@ _SCORE_COST: Final = 1_500
 
 
 def cost(head: Head, items: int) -> int:
-    """About how much work `predict` is for so many items."""
-    labels = len(head.labels)
-    return items * (head.dim * labels + _SCORE_COST * min(labels, MAX_SCORES))
+    """About how much work `predict` is for so many items.
+
+    Whatever the kind of head, nearly all of its numbers stand in matrices that each item is
+    multiplied with once.
+    """
+    weights = sum(array.size for array in head.to_arrays().values())
+    return items * (weights + _SCORE_COST * min(len(head.labels), MAX_SCORES))
 
 
 def predict(head: Head, vectors: Floats) -> list[pb.Prediction]:

@@ -9,27 +9,34 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+from PIL import Image
 
 from graft import errors
 from graft.channel import REQUEST_ID_KEY, open_channel
 from graft.common.v1 import content_pb2, info_service_pb2, info_service_pb2_grpc, tensor_pb2
 from graft.predictor.v1 import predictor_service_pb2 as pb
 from graft.status import from_rpc_error
+from services.common.heads.base import Calibration, Floats
+from services.common.heads.blocks import Block, Blocks
 from services.common.store import Store, open_store
+from tests.support.images import encode
 from tests.support.predictor import (
     BACKBONE,
     DIM,
     LIMITS,
     OTHER_BACKBONE,
     PROJECT,
+    WIDE_DIM,
     Running,
     features,
     linear,
+    near,
     png,
     point,
     publish,
     request,
     running_predictor,
+    sure,
 )
 
 CATS = ("cat", "dog", "owl")
@@ -44,6 +51,11 @@ def folder(tmp_path: Path) -> Store:
 async def running(folder: Store) -> AsyncIterator[Running]:
     async with running_predictor(folder) as started:
         yield started
+
+
+def plain(red: int, green: int) -> bytes:
+    """An image of one colour."""
+    return encode(Image.new("RGB", (8, 8), (red, green, 0)), "PNG")
 
 
 async def failure(call: Any) -> errors.GraftError:
@@ -90,7 +102,7 @@ async def test_a_bare_name_an_alias_and_a_number(running: Running, folder: Store
 async def test_many_heads_of_one_backbone_make_one_call(running: Running, folder: Store) -> None:
     heads = [linear(CATS, seed=seed) for seed in range(50)]
     for number, head in enumerate(heads):
-        publish(folder, f"m{number}", head, endpoint="cut" if number % 2 else "default")
+        publish(folder, f"m{number}", head, endpoints=("cut" if number % 2 else "default",))
     models = [f"{PROJECT}/models/m{number}" for number in range(50)]
     items = [content_pb2.Content(image=png(seed)) for seed in range(3)]
     many = pb.PredictManyRequest(models=[*models, models[7]], items=items)
@@ -103,6 +115,54 @@ async def test_many_heads_of_one_backbone_make_one_call(running: Running, folder
         assert result.model_version == f"{models[number]}/versions/1"
         labels = [one.label for one in result.predictions]
         assert labels == [CATS[best] for best in head.answer(x).best]
+
+
+def scores_of(answer: pb.ModelPredictions | pb.PredictResponse) -> Floats:
+    """float32 [items, labels of CATS]."""
+    told = [{one.label: one.score for one in item.scores} for item in answer.predictions]
+    return np.array([[scores[label] for label in CATS] for scores in told], np.float32)
+
+
+async def test_a_head_over_two_endpoints_gets_their_vectors_joined_in_its_own_order(
+    running: Running, folder: Store
+) -> None:
+    narrow, wide = Block(DIM, length=2.0), Block(WIDE_DIM, length=0.5, root=True)
+    first = linear(CATS, seed=1, blocks=Blocks((narrow, wide)))
+    second = linear(CATS, seed=2, blocks=Blocks((wide, narrow)))
+    publish(folder, "first", first, endpoints=("default", "wide"))
+    publish(folder, "second", second, endpoints=("wide", "default"))
+    publish(folder, "plain", linear(CATS, seed=3, dim=WIDE_DIM), endpoints=("wide",))
+    images = [png(seed) for seed in range(4)]
+    many = pb.PredictManyRequest(
+        models=[f"{PROJECT}/models/{name}" for name in ("first", "second", "plain")],
+        items=[content_pb2.Content(image=image) for image in images],
+    )
+    answer = await running.stub.PredictMany(many)
+    parts = [features(*images), features(*images, dim=WIDE_DIM)]
+    onward, backward = np.concatenate(parts, axis=1), np.concatenate(parts[::-1], axis=1)
+    wanted = [
+        first.proba(onward),
+        second.proba(backward),
+        linear(CATS, seed=3, dim=WIDE_DIM).proba(parts[1]),
+    ]
+    for result, proba in zip(answer.results, wanted, strict=True):
+        np.testing.assert_allclose(scores_of(result), proba, rtol=1e-5)
+    assert not np.allclose(second.proba(onward), wanted[1], atol=0.01)  # the order matters
+    assert [list(asked.endpoints) for asked in running.embedder.asked] == [["default", "wide"]]
+    alone = await running.predict("second", *images)
+    np.testing.assert_allclose(scores_of(alone), wanted[1], rtol=1e-5)
+    assert list(running.embedder.asked[1].endpoints) == ["wide", "default"]
+
+
+async def test_an_image_unlike_all_examples_is_unknown_and_keeps_its_label(
+    running: Running, folder: Store
+) -> None:
+    reds = [plain(red, 0) for red in range(0, 250, 25)]
+    head = sure("cat").calibrated(Calibration(), near(features(*reds), within=0.1))
+    publish(folder, "pets", head)
+    answer = await running.predict("pets", plain(130, 0), plain(130, 250), plain(30, 0))
+    assert [one.unknown for one in answer.predictions] == [False, True, False]
+    assert {(one.label, one.score > 0.99) for one in answer.predictions} == {("cat", True)}
 
 
 async def test_two_backbones_make_two_calls_at_once(running: Running, folder: Store) -> None:

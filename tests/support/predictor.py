@@ -21,7 +21,9 @@ from graft.names import LIVE, AliasName, ModelName, VersionName
 from graft.predictor.v1 import predictor_service_pb2 as pb
 from graft.predictor.v1 import predictor_service_pb2_grpc
 from services.common import artifacts, telemetry
-from services.common.heads.base import Calibration, Floats
+from services.common.heads.base import Floats
+from services.common.heads.blocks import Blocks
+from services.common.heads.familiarity import Familiarity
 from services.common.heads.linear import LinearHead
 from services.common.server import Servable, Server
 from services.common.settings import read_settings
@@ -32,8 +34,10 @@ from tests.support.images import encode, picture
 
 PROJECT = "projects/default"
 DIM = 16
+WIDE_DIM = 24
 BACKBONE = make_backbone("plain", DIM)
 BACKBONE.endpoints.add(name="cut", shape=[DIM], dim=DIM)
+BACKBONE.endpoints.add(name="wide", shape=[WIDE_DIM], dim=WIDE_DIM)
 OTHER_BACKBONE = make_backbone("other", DIM)
 LIMITS = info_service_pb2.GetServerInfoResponse(
     service="embedder",
@@ -50,25 +54,36 @@ def png(seed: int = 0) -> bytes:
     return encode(picture(8, 8, seed=seed), "PNG")
 
 
-def features(*images: bytes) -> Floats:
+def features(*images: bytes, dim: int = DIM) -> Floats:
     """The vectors of these images as the embedder answers them: rounded to float16."""
-    return np.stack([vector_of(data, DIM) for data in images]).astype("f2").astype("f4")
+    return np.stack([vector_of(data, dim) for data in images]).astype("f2").astype("f4")
 
 
 def linear(
-    labels: Sequence[str], *, seed: int = 0, dim: int = DIM, unknown_below: float = 0.0
+    labels: Sequence[str], *, seed: int = 0, dim: int = DIM, blocks: Blocks | None = None
 ) -> LinearHead:
-    """A head with random weights."""
-    weight = np.random.default_rng(seed).normal(size=(dim, len(labels))).astype(np.float32)
-    bias = np.zeros(len(labels), np.float32)
-    calibration = Calibration(unknown_below=unknown_below)
-    return LinearHead(labels, weight, bias, normalise=True, calibration=calibration)
+    """A head with random weights over one endpoint of `dim` numbers, or over `blocks`."""
+    blocks = blocks or Blocks.unit(dim)
+    weight = np.random.default_rng(seed).normal(size=(blocks.dim, len(labels))).astype(np.float32)
+    return LinearHead(labels, weight, np.zeros(len(labels), np.float32), blocks=blocks)
 
 
 def sure(label: str) -> LinearHead:
     """A head that answers one label whatever it is asked."""
-    weight = np.zeros((DIM, 2), np.float32)
-    return LinearHead((label, "else"), weight, np.array([9, 0], np.float32), normalise=False)
+    weight, bias = np.zeros((DIM, 2), np.float32), np.array([9, 0], np.float32)
+    return LinearHead((label, "else"), weight, bias, blocks=Blocks.raw(DIM))
+
+
+def near(known: Floats, *, within: float) -> Familiarity:
+    """Flags features whose squared distance from the plane through `known` `[n, d]` is above
+    `within`, whatever the head says of them.
+    """
+    centre = known.mean(axis=0)
+    plane = np.linalg.svd(known - centre, full_matrices=False)[2][:2].T
+    weighted = Familiarity.of(centre, plane).weighted(
+        odds_weight=0.0, distance_weight=1.0, most_odds=1.0
+    )
+    return weighted.flagging(-within)
 
 
 def publish(
@@ -78,13 +93,18 @@ def publish(
     *,
     live: bool = True,
     backbone: backbone_pb2.Backbone = BACKBONE,
-    endpoint: str = "default",
+    endpoints: Sequence[str] = ("default",),
 ) -> VersionName:
-    """Write the next version of a model as the trainer does; point `live` at it."""
+    """Write the next version of a model as the trainer does; point `live` at it. The head has one
+    block an endpoint.
+    """
     name = ModelName("default", model)
     version = artifacts.claim_version(store, name, f"job-{len(artifacts.versions(store, name))}")
     made_of = model_pb2.Features(
-        backbone=backbone.name, backbone_digest=backbone.digest, endpoint=endpoint, dim=head.dim
+        backbone=backbone.name,
+        backbone_digest=backbone.digest,
+        endpoints=endpoints,
+        dims=[block.dim for block in head.blocks.blocks],
     )
     manifest = model_pb2.ModelVersion(labels=head.labels, features=made_of)
     draft = artifacts.Draft(manifest, head, evaluation_pb2.Evaluation())

@@ -6,15 +6,27 @@ import numpy as np
 import pytest
 
 from graft.errors import InvalidArgument
+from services.common.heads.base import Calibration, Floats
+from services.common.heads.blocks import Blocks
+from services.common.heads.familiarity import UNBOUNDED, Familiarity
+from services.common.heads.linear import LinearHead
+from services.common.heads.mlp import MlpHead
 from services.predictor import answers
 from services.predictor.answers import INLINE_COST, MAX_SCORES, cost, predict
-from tests.support.predictor import DIM, linear
+from tests.support.predictor import DIM, linear, near, sure
 
 RNG = np.random.default_rng(5)
 
 
-def vectors(count: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+def vectors(count: int) -> Floats:
     return RNG.normal(size=(count, DIM)).astype(np.float32)
+
+
+def below(head: LinearHead, score: float) -> LinearHead:
+    """The head, flagging answers with a score below this one."""
+    odds = Familiarity.of(np.zeros(DIM), np.zeros((DIM, 0)))
+    odds = odds.weighted(odds_weight=1.0, distance_weight=0.0, most_odds=UNBOUNDED)
+    return head.calibrated(Calibration(), odds.flagging(float(np.log(score / (1 - score)))))
 
 
 @pytest.mark.parametrize("classes", [2, 10, MAX_SCORES, MAX_SCORES + 1, 1000])
@@ -37,10 +49,21 @@ def test_equal_scores_keep_the_order_of_the_labels() -> None:
 
 
 def test_an_unsure_answer_is_unknown_and_keeps_its_label() -> None:
-    x = vectors(3)
-    assert all(one.unknown for one in predict(linear(("a", "b"), unknown_below=1.1), x))
-    assert not any(one.unknown for one in predict(linear(("a", "b")), x))
-    assert all(one.label for one in predict(linear(("a", "b"), unknown_below=1.1), x))
+    head, x = linear(("a", "b")), vectors(20)
+    plain, flagged = predict(head, x), predict(below(head, 0.7), x)
+    assert not any(one.unknown for one in plain)
+    assert [one.unknown for one in flagged] == [one.score < 0.7 for one in plain]
+    assert {one.unknown for one in flagged} == {True, False}
+    assert [(one.label, one.score) for one in flagged] == [(p.label, p.score) for p in plain]
+
+
+def test_an_item_unlike_all_examples_is_unknown_however_sure_the_head_is() -> None:
+    known = vectors(40) * np.float32(0.1)
+    x = known[:3].copy()
+    x[1] += 10
+    told = predict(sure("cat").calibrated(Calibration(), near(known, within=1)), x)
+    assert [one.unknown for one in told] == [False, True, False]
+    assert {(one.label, one.score > 0.99) for one in told} == {("cat", True)}
 
 
 def test_a_vector_that_is_not_finite_names_its_item() -> None:
@@ -55,6 +78,17 @@ def test_small_work_is_inline_and_large_work_is_not() -> None:
     small = linear([f"c{i}" for i in range(10)], dim=1280)
     assert cost(small, 8) < INLINE_COST < cost(small, 256)
     assert cost(linear([f"c{i}" for i in range(5000)], dim=1280), 1) > INLINE_COST
+
+
+def test_all_that_an_item_is_multiplied_with_counts() -> None:
+    labels = ("a", "b")
+    plain = linear(labels, dim=1000)
+    unsure = plain.calibrated(Calibration(), near(np.eye(2000, 1000, dtype=np.float32), within=1))
+    hidden, output = np.ones((1000, 500), np.float32), np.ones((500, 2), np.float32)
+    zeros = np.zeros(500, np.float32)
+    network = MlpHead(labels, hidden, zeros, output, zeros[:2], blocks=Blocks.raw(1000))
+    assert cost(unsure, 3) - cost(plain, 3) == pytest.approx(3 * 3 * 1000, rel=0.01)
+    assert cost(network, 3) - cost(plain, 3) == pytest.approx(3 * 500 * 1000, rel=0.01)
 
 
 def test_no_items_are_no_answers() -> None:

@@ -16,7 +16,7 @@ from services.predictor.served import Route, Servable
 from tests.support.predictor import linear
 
 HEAD = linear(("cat", "dog"))
-ROUTE = Route("backbones/fake", "", "default", HEAD.dim)
+ROUTE = Route("backbones/fake", "", ("default",), HEAD.dim)
 
 
 def servable(number: int, size: int = 10) -> Servable:

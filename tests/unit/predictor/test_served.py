@@ -9,10 +9,11 @@ import pytest
 from graft.errors import DataLoss, NotFound
 from graft.names import ModelName, VersionName, parse_servable
 from services.common import artifacts, layout
+from services.common.heads.blocks import Block, Blocks
 from services.common.store import open_store
 from services.common.store.base import Store
 from services.predictor.served import Servable, read_head, read_servable
-from tests.support.predictor import BACKBONE, DIM, linear, publish
+from tests.support.predictor import BACKBONE, DIM, WIDE_DIM, linear, publish
 
 PETS = parse_servable("projects/default/models/pets")
 FIRST = VersionName.parse("projects/default/models/pets/versions/1")
@@ -35,12 +36,12 @@ def rewrite(store: Store, old: str, new: str) -> None:
 
 
 def test_a_servable_tells_version_backbone_and_size(store: Store) -> None:
-    head = linear(("cat", "dog"))
-    publish(store, "pets", head, endpoint="cut")
+    head = linear(("cat", "dog"), blocks=Blocks((Block(WIDE_DIM), Block(DIM))))
+    publish(store, "pets", head, endpoints=("wide", "cut"))
     found = read(store)
     assert found.text == str(FIRST)
     assert found.route.backbone == f"{BACKBONE.name}@{BACKBONE.digest}"
-    assert (found.route.endpoint, found.route.dim) == ("cut", DIM)
+    assert (found.route.endpoints, found.route.dim) == (("wide", "cut"), WIDE_DIM + DIM)
     assert head.nbytes < found.size_bytes < head.nbytes + 10_000
     assert read_head(store, found).labels == ("cat", "dog")
 
@@ -71,7 +72,7 @@ def test_what_is_missing_is_named(store: Store) -> None:
 
 def test_arrays_of_another_length_than_the_manifest_says_are_damage(store: Store) -> None:
     publish(store, "pets", linear(("cat", "dog")))
-    rewrite(store, f'"dim": "{DIM}"', '"dim": "3"')
+    rewrite(store, f'"{DIM}"', '"3"')
     with pytest.raises(DataLoss, match="not the head of its manifest"):
         read_head(store, read(store))
 
@@ -88,4 +89,14 @@ def test_a_manifest_without_a_backbone_is_damage(store: Store) -> None:
     publish(store, "pets", linear(("cat", "dog")))
     rewrite(store, BACKBONE.digest, "abc")
     with pytest.raises(DataLoss, match="names no backbone"):
+        read(store)
+
+
+@pytest.mark.parametrize(("old", "new"), [('"endpoints"', '"others"'), (f'"{DIM}"', '"8", "8"')])
+def test_a_manifest_whose_endpoints_and_lengths_do_not_match_is_damage(
+    store: Store, old: str, new: str
+) -> None:
+    publish(store, "pets", linear(("cat", "dog")))
+    rewrite(store, old, new)
+    with pytest.raises(DataLoss, match="names no endpoints with their lengths"):
         read(store)

@@ -17,7 +17,7 @@ from services.predictor.served import Name, Route, Servable
 from services.predictor.source import FRESH_S, STALE_S, Source
 
 PETS = parse_servable("projects/default/models/pets")
-ROUTE = Route("backbones/fake", "", "default", 3)
+ROUTE = Route("backbones/fake", "", ("default",), 3)
 AWAY = Unavailable("the store is away")
 
 
