@@ -46,7 +46,7 @@ def show(model: ModelArgument, json: JsonFlag = False) -> None:
     for alias, number in whole.aliases.items():
         say(f"  {alias} -> {number}")
     say(f"version {version.version}: {accuracy_words(version.accuracy)}")
-    say(f"  {version.head} head on {version.backbone} ({version.endpoint})")
+    say(f"  {version.head} head on {version.backbone} ({' + '.join(version.endpoints)})")
     say(f"  {version.example_count} examples of {version.dataset}/{version.dataset_version}")
     say(f"  labels: {', '.join(version.labels)}")
 

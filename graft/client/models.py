@@ -37,14 +37,17 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
-    """One trained model; `labels` are in the order of every score vector."""
+    """One trained model; `labels` are in the order of every score vector.
+
+    `endpoints` are the layers of the backbone whose vectors the head takes, joined in this order.
+    """
 
     name: str
     version: int
     labels: tuple[str, ...]
     backbone: str
     backbone_digest: str
-    endpoint: str
+    endpoints: tuple[str, ...]
     head: str
     head_parameters: Mapping[str, str]
     head_size_bytes: int
@@ -66,7 +69,7 @@ class ModelVersion:
             labels=tuple(version.labels),
             backbone=version.features.backbone,
             backbone_digest=version.features.backbone_digest,
-            endpoint=version.features.endpoint,
+            endpoints=tuple(version.features.endpoints),
             head=version.head.kind,
             head_parameters=dict(version.head.parameters),
             head_size_bytes=version.head.size_bytes,

@@ -96,6 +96,9 @@ def _backbone() -> backbone_pb2.Backbone:
         digest="0" * 64,
         modality=backbone_pb2.MODALITY_IMAGE,
         input_size=[8, 8],
-        endpoints=[backbone_pb2.Endpoint(name="default", shape=[3], dim=3)],
+        endpoints=[
+            backbone_pb2.Endpoint(name="cut", shape=[2, 2, 8], dim=8),
+            backbone_pb2.Endpoint(name="default", shape=[3], dim=3),
+        ],
         files=[backbone_pb2.BackboneFile(path="saved_model.pb", size_bytes=2 << 20)],
     )

@@ -18,6 +18,7 @@ from graft.trainer.v1 import trainer_service_pb2 as jobs_pb
 from services.common import image
 
 ACCURACY = evaluation_pb2.Interval(estimate=0.9, low=0.8, high=0.95, level=0.95)
+FEATURES = model_pb2.Features(backbone="backbones/fake", endpoints=["cut", "default"], dims=[8, 3])
 
 
 class World:
@@ -85,6 +86,8 @@ class World:
             name=str(version),
             version=version.version,
             labels=list(self.means[str(version)]),
+            features=FEATURES,
+            head=model_pb2.Head(kind="class_mean"),
             accuracy=ACCURACY,
         )
 

@@ -12,6 +12,9 @@ def test_models(trained: Run, images: Path) -> None:
     assert trained("models", "list", "--json").document[0]["aliases"] == {"live": 2}
     shown = trained("models", "show", "hues/1", "--json").document
     assert (shown["version"]["version"], shown["model"]["versions"]) == (1, [1, 2])
+    assert shown["version"]["endpoints"] == ["cut", "default"]
+    told = trained("models", "show", "hues/1").out
+    assert "class_mean head on backbones/fake (cut + default)" in told
     assert trained("models", "promote", "hues/1", "--json").document["aliases"] == {"live": 1}
     assert "hues@best is version 2" in trained("models", "promote", "hues/2", "--alias", "best").out
     assert "best -> 2" in trained("models", "show", "hues@best").out
