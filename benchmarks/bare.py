@@ -27,9 +27,11 @@ class Bare:
         hint = self._preprocess.size_hint
         return self._preprocess(decode_picture(jpeg, limits=DEFAULT_LIMITS, size_hint=hint))
 
-    def run(self, images: Sequence[Floats]) -> Floats:
-        """Images to float32 [n, dim]; n must be a size that the engine runs."""
-        return self._engine.run(np.stack(images), (DEFAULT,))[DEFAULT]
+    def run(self, images: Sequence[Floats], endpoints: Sequence[str] = (DEFAULT,)) -> Floats:
+        """Images to float32 [n, dim], the vectors of the endpoints joined in their order; n must
+        be a size that the engine runs."""
+        vectors = self._engine.run(np.stack(images), tuple(endpoints))
+        return np.concatenate([vectors[name] for name in endpoints], axis=1)
 
     def embed_s(self, jpegs: Sequence[bytes]) -> float:
         """Seconds to decode and embed all these files, in batches of the engine's largest size."""
@@ -42,12 +44,12 @@ class Bare:
             self.run(images)
         return time.perf_counter() - started
 
-    def predict_s(self, jpeg: bytes, head: Head) -> dict[str, float]:
-        """Seconds of each stage of one prediction."""
+    def predict_s(self, jpeg: bytes, head: Head, endpoints: Sequence[str]) -> dict[str, float]:
+        """Seconds of each stage of one prediction by a head over these endpoints."""
         marks = [time.perf_counter()]
         image = self.decode(jpeg)
         marks.append(time.perf_counter())
-        vectors = self.run([image])
+        vectors = self.run([image], endpoints)
         marks.append(time.perf_counter())
         head.answer(vectors)
         marks.append(time.perf_counter())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
+from dataclasses import dataclass
 
 from benchmarks import bench_suite, pictures, record
 from benchmarks.bare import Bare
@@ -29,8 +30,16 @@ MODEL = "clothes"
 Seconds = dict[str, list[float]]
 
 
-def train(suite: Suite) -> Head:
-    """Train a model on 5 pictures a class through the services; answer its head."""
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A head, and the endpoints whose vectors it takes."""
+
+    head: Head
+    endpoints: tuple[str, ...]
+
+
+def train(suite: Suite) -> Trained:
+    """Train a model on 5 pictures a class through the services; answer what it became."""
     examples = [
         dataset_service_pb2.Example(
             path=f"{label}/{number}.jpg",
@@ -46,7 +55,9 @@ def train(suite: Suite) -> Head:
         done = calls.finish(channel, job.name)
     with open_store(suite.store_url, {}) as store:
         version = VersionName.parse(done.result.model_version)
-        return artifacts.read_head(store, artifacts.read_manifest(store, version))
+        manifest = artifacts.read_manifest(store, version)
+        head = artifacts.read_head(store, manifest)
+    return Trained(head, tuple(manifest.features.endpoints))
 
 
 async def _remote(stub: predictor_service_pb2_grpc.PredictorServiceStub, seconds: Seconds) -> None:
@@ -62,9 +73,10 @@ async def _remote(stub: predictor_service_pb2_grpc.PredictorServiceStub, seconds
             seconds[timing.stage].append(timing.duration.ToNanoseconds() / 1e9)
 
 
-def _local(bare: Bare, head: Head, seconds: Seconds) -> None:
+def _local(bare: Bare, trained: Trained, seconds: Seconds) -> None:
     for number in range(CALLS):
-        stages = bare.predict_s(pictures.picture(number % pictures.CLASSES, 30), head)
+        jpeg = pictures.picture(number % pictures.CLASSES, 30)
+        stages = bare.predict_s(jpeg, trained.head, trained.endpoints)
         seconds["total"].append(sum(stages.values()))
         for stage, value in stages.items():
             seconds[stage].append(value)
@@ -74,7 +86,7 @@ async def _measure() -> dict[str, object]:
     remote: Seconds = defaultdict(list)
     local: Seconds = defaultdict(list)
     with bench_suite.running() as suite:
-        head = train(suite)
+        trained = train(suite)
         async with (
             bench_suite.in_process(suite) as loaded,
             open_channel(suite.address["predictor"]) as channel,
@@ -82,10 +94,10 @@ async def _measure() -> dict[str, object]:
             stub = predictor_service_pb2_grpc.PredictorServiceStub(channel)
             bare = Bare(loaded)
             await _remote(stub, defaultdict(list))
-            _local(bare, head, defaultdict(list))
+            _local(bare, trained, defaultdict(list))
             for _ in range(ROUNDS):
                 await _remote(stub, remote)
-                _local(bare, head, local)
+                _local(bare, trained, local)
     return _figures(remote, local)
 
 
