@@ -13,6 +13,9 @@ from graft.client.jobs import Job, succeeded
 app = typer.Typer(help="Training jobs.", no_args_is_help=True)
 
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The job's id or whole name.")]
+KeepBestFlag = Annotated[
+    bool, typer.Option("--keep-best", help="End a running job with the best model that it has.")
+]
 
 
 @app.command("list")
@@ -50,11 +53,16 @@ def watch(job: JobArgument, json: JsonFlag = False) -> None:
 
 
 @app.command()
-def cancel(job: JobArgument, json: JsonFlag = False) -> None:
+def cancel(job: JobArgument, keep_best: KeepBestFlag = False, json: JsonFlag = False) -> None:
     """Ask a job to stop."""
     with Client() as client:
-        found = client.cancel(job)
-    print_json(found) if json else say(f"{found.id} is {found.state}")
+        found = client.cancel(job, keep_best=keep_best)
+    if json:
+        print_json(found)
+    elif found.state == "RUNNING":
+        say(f"{found.id} is ending with the best that it has: `graft jobs watch {found.id}`")
+    else:
+        say(f"{found.id} is {found.state}")
 
 
 def _doing(job: Job) -> str:

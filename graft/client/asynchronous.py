@@ -113,9 +113,9 @@ class AsyncClient:
         """Wait until a job SUCCEEDED, or raise what became of it; see `Jobs.wait`."""
         return await self.jobs.wait(job)
 
-    async def cancel(self, job: str) -> Job:
+    async def cancel(self, job: str, *, keep_best: bool = False) -> Job:
         """Ask a job to stop; see `Jobs.cancel`."""
-        return await self.jobs.cancel(job)
+        return await self.jobs.cancel(job, keep_best=keep_best)
 
     async def predict(self, model: str, items: Sequence[Item]) -> list[Prediction]:
         """Answer every item, in order, or raise the error of the first bad one.

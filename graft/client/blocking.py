@@ -116,9 +116,9 @@ class Client:
         """Wait until a job SUCCEEDED, or raise what became of it."""
         return self.jobs.wait(job)
 
-    def cancel(self, job: str) -> Job:
+    def cancel(self, job: str, *, keep_best: bool = False) -> Job:
         """Ask a job to stop."""
-        return self.jobs.cancel(job)
+        return self.jobs.cancel(job, keep_best=keep_best)
 
     def predict(self, model: str, items: Sequence[Item]) -> list[Prediction]:
         """Answer every item, in order, or raise the error of the first bad one."""

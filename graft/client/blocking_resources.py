@@ -65,9 +65,9 @@ class BlockingJobs:
         """List the jobs, newest first."""
         return self._loop.run(self._jobs.list())
 
-    def cancel(self, job: str) -> Job:
-        """Ask a job to stop; answers at once."""
-        return self._loop.run(self._jobs.cancel(job))
+    def cancel(self, job: str, *, keep_best: bool = False) -> Job:
+        """Ask a job to stop, or to end with the best that it has; answers at once."""
+        return self._loop.run(self._jobs.cancel(job, keep_best=keep_best))
 
     def watch(self, job: str, *, after_revision: int = 0) -> Iterator[JobEvent]:
         """Yield the events after a revision to the job's end."""

@@ -149,9 +149,15 @@ class Jobs:
         found = await every(self._connection, "jobs", "ListTrainingJobs", request, "jobs")
         return tuple(Job.from_proto(one) for one in found)
 
-    async def cancel(self, job: str) -> Job:
-        """Ask a job to stop; answers at once. Raises FailedPrecondition when it has ended."""
-        request = trainer_service_pb2.CancelTrainingJobRequest(name=self._name(job))
+    async def cancel(self, job: str, *, keep_best: bool = False) -> Job:
+        """Ask a job to stop; answers at once. Raises FailedPrecondition when it has ended.
+
+        With `keep_best` a job that runs ends soon with the best model that it has, and SUCCEEDED;
+        one that is queued has none and is cancelled.
+        """
+        request = trainer_service_pb2.CancelTrainingJobRequest(
+            name=self._name(job), keep_best=keep_best
+        )
         response = await self._connection.call("jobs", "CancelTrainingJob", request)
         return Job.from_proto(response.job)
 

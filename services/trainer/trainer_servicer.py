@@ -80,9 +80,10 @@ class TrainerServicer(trainer_service_pb2_grpc.TrainerServiceServicer):
     async def CancelTrainingJob(
         self, request: pb.CancelTrainingJobRequest, context: Any
     ) -> pb.CancelTrainingJobResponse:
-        """Ask it to stop."""
+        """Ask it to stop, or to end with the best that it has."""
         name = parse_field("name", JobName.parse, request.name)
-        return pb.CancelTrainingJobResponse(job=await self._runner.cancel(name))
+        job = await self._runner.cancel(name, keep_best=request.keep_best)
+        return pb.CancelTrainingJobResponse(job=job)
 
     async def WatchTrainingJob(
         self, request: pb.WatchTrainingJobRequest, context: Any

@@ -47,6 +47,7 @@ class Worker:
         self._jobs: queue.SimpleQueue[pb.TrainingJob] = queue.SimpleQueue()
         self._may_publish = threading.Event()
         self.stopped = threading.Event()
+        self.enough = threading.Event()
 
     def listen(self) -> None:
         """Hear what the runner says until it is gone; then the process ends."""
@@ -58,8 +59,11 @@ class Worker:
     def _hear(self, kind: str, body: Any) -> None:
         if kind == "run":
             self.stopped.clear()  # a stop that came too late for the job before
+            self.enough.clear()
             self._may_publish.clear()
             self._jobs.put(body)
+        elif kind == "finish":
+            self.enough.set()
         elif kind == "stop":
             self.stopped.set()
             self._may_publish.set()  # ends the wait; `commit` looks at `stopped` first
@@ -143,7 +147,8 @@ def main() -> None:
     store = open_store(settings.store_url, os.environ)
     channel = open_blocking_channel(settings.embedder, retries=False)  # the client repeats calls
     client = EmbedderClient(channel, settings.embedder, worker.stopped)
-    tools = pipeline.Tools(store, client, worker.report, worker.commit)
+    enough = worker.enough.is_set
+    tools = pipeline.Tools(store, client, worker.report, worker.commit, enough)
     threading.Thread(target=worker.listen, name="listen", daemon=True).start()
     worker.say("ready")
     while True:

@@ -130,6 +130,11 @@ def test_a_job_that_ended_cannot_be_cancelled(trained: Client) -> None:
     assert caught.value.reason == "JOB_STATE"
 
 
+def test_a_job_that_succeeded_has_kept_its_best(trained: Client) -> None:
+    job = trained.wait(trained.train("hues").id)
+    assert trained.cancel(job.id, keep_best=True) == job
+
+
 def test_one_class_cannot_be_trained_on(client: Client) -> None:
     client.import_examples("lonely", examples()[:CLASS_SIZE])
     with pytest.raises(graft.FailedPrecondition) as caught:
@@ -191,6 +196,10 @@ def test_versions_and_aliases(trained: Client) -> None:
     assert trained.models.version("hues/1").version == 1
     assert trained.models.promote("hues", 1, alias="first").aliases["first"] == 1
     assert set(trained.models.version("hues@first").labels) == set(COLOURS)
+    version = trained.models.version("hues/1")
+    known = {endpoint.name for endpoint in trained.backbones.get(version.backbone).endpoints}
+    assert version.endpoints
+    assert set(version.endpoints) <= known
     with pytest.raises(graft.NotFound):
         trained.models.promote("hues", 999)
     with pytest.raises(graft.NotFound):

@@ -83,7 +83,7 @@ class FakeDatasets(dataset_service_pb2_grpc.DatasetServiceServicer):
 
 
 class FakeJobs(trainer_service_pb2_grpc.TrainerServiceServicer):
-    """Runs a job at once, or holds it until it is cancelled."""
+    """Runs a job at once, or holds it until it is cancelled or told to keep the best."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -155,10 +155,15 @@ class FakeJobs(trainer_service_pb2_grpc.TrainerServiceServicer):
         await self._world.enter(context)
         job = training_job_pb2.TrainingJob()
         job.CopyFrom(find(self._world.jobs, request.name)[-1].job)
-        if job.state == training_job_pb2.JOB_STATE_SUCCEEDED:
+        if job.state == training_job_pb2.JOB_STATE_SUCCEEDED and not request.keep_best:
             raise FailedPrecondition("it has ended", reason="JOB_STATE")
-        await self._happen(job, state=training_job_pb2.JOB_STATE_CANCELLED, cancelled=True)
-        return jobs_pb.CancelTrainingJobResponse(job=job)
+        answer = jobs_pb.CancelTrainingJobResponse(job=job)
+        if not request.keep_best:
+            await self._happen(job, state=training_job_pb2.JOB_STATE_CANCELLED, cancelled=True)
+            answer.job.CopyFrom(job)
+        elif job.state == training_job_pb2.JOB_STATE_RUNNING:
+            await self._finish(job)
+        return answer
 
     async def WatchTrainingJob(self, request: Any, context: Any) -> AsyncIterator[Any]:
         self._world.watches.append(request.after_revision)

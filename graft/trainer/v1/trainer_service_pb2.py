@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from graft.trainer.v1 import training_job_pb2 as graft_dot_trainer_dot_v1_dot_training__job__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&graft/trainer/v1/trainer_service.proto\x12\x10graft.trainer.v1\x1a#graft/trainer/v1/training_job.proto\"\x83\x01\n\x18\x43reateTrainingJobRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12,\n\x04spec\x18\x02 \x01(\x0b\x32\x1e.graft.trainer.v1.TrainingSpec\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"}\n\x19\x43reateTrainingJobResponse\x12*\n\x03job\x18\x01 \x01(\x0b\x32\x1d.graft.trainer.v1.TrainingJob\x12\x34\n\x08\x65stimate\x18\x02 \x01(\x0b\x32\".graft.trainer.v1.TrainingEstimate\"%\n\x15GetTrainingJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"D\n\x16GetTrainingJobResponse\x12*\n\x03job\x18\x01 \x01(\x0b\x32\x1d.graft.trainer.v1.TrainingJob\"P\n\x17ListTrainingJobsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"`\n\x18ListTrainingJobsResponse\x12+\n\x04jobs\x18\x01 \x03(\x0b\x32\x1d.graft.trainer.v1.TrainingJob\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x18\x43\x61ncelTrainingJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"G\n\x19\x43\x61ncelTrainingJobResponse\x12*\n\x03job\x18\x01 \x01(\x0b\x32\x1d.graft.trainer.v1.TrainingJob\"?\n\x17WatchTrainingJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_revision\x18\x02 \x01(\x03\"q\n\x18WatchTrainingJobResponse\x12)\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1a.graft.trainer.v1.JobEvent\x12*\n\x03job\x18\x02 \x01(\x0b\x32\x1d.graft.trainer.v1.TrainingJob2\xa9\x04\n\x0eTrainerService\x12l\n\x11\x43reateTrainingJob\x12*.graft.trainer.v1.CreateTrainingJobRequest\x1a+.graft.trainer.v1.CreateTrainingJobResponse\x12\x63\n\x0eGetTrainingJob\x12\'.graft.trainer.v1.GetTrainingJobRequest\x1a(.graft.trainer.v1.GetTrainingJobResponse\x12i\n\x10ListTrainingJobs\x12).graft.trainer.v1.ListTrainingJobsRequest\x1a*.graft.trainer.v1.ListTrainingJobsResponse\x12l\n\x11\x43\x61ncelTrainingJob\x12*.graft.trainer.v1.CancelTrainingJobRequest\x1a+.graft.trainer.v1.CancelTrainingJobResponse\x12k\n\x10WatchTrainingJob\x12).graft.trainer.v1.WatchTrainingJobRequest\x1a*.graft.trainer.v1.WatchTrainingJobResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&graft/trainer/v1/trainer_service.proto\x12\x10graft.trainer.v1\x1a#graft/trainer/v1/training_job.proto\"\x83\x01\n\x18\x43reateTrainingJobRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12,\n\x04spec\x18\x02 \x01(\x0b\x32\x1e.graft.trainer.v1.TrainingSpec\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"}\n\x19\x43reateTrainingJobResponse\x12*\n\x03job\x18\x01 \x01(\x0b\x32\x1d.graft.trainer.v1.TrainingJob\x12\x34\n\x08\x65stimate\x18\x02 \x01(\x0b\x32\".graft.trainer.v1.TrainingEstimate\"%\n\x15GetTrainingJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"D\n\x16GetTrainingJobResponse\x12*\n\x03job\x18\x01 \x01(\x0b\x32\x1d.graft.trainer.v1.TrainingJob\"P\n\x17ListTrainingJobsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"`\n\x18ListTrainingJobsResponse\x12+\n\x04jobs\x18\x01 \x03(\x0b\x32\x1d.graft.trainer.v1.TrainingJob\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\";\n\x18\x43\x61ncelTrainingJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tkeep_best\x18\x02 \x01(\x08\"G\n\x19\x43\x61ncelTrainingJobResponse\x12*\n\x03job\x18\x01 \x01(\x0b\x32\x1d.graft.trainer.v1.TrainingJob\"?\n\x17WatchTrainingJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_revision\x18\x02 \x01(\x03\"q\n\x18WatchTrainingJobResponse\x12)\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1a.graft.trainer.v1.JobEvent\x12*\n\x03job\x18\x02 \x01(\x0b\x32\x1d.graft.trainer.v1.TrainingJob2\xa9\x04\n\x0eTrainerService\x12l\n\x11\x43reateTrainingJob\x12*.graft.trainer.v1.CreateTrainingJobRequest\x1a+.graft.trainer.v1.CreateTrainingJobResponse\x12\x63\n\x0eGetTrainingJob\x12\'.graft.trainer.v1.GetTrainingJobRequest\x1a(.graft.trainer.v1.GetTrainingJobResponse\x12i\n\x10ListTrainingJobs\x12).graft.trainer.v1.ListTrainingJobsRequest\x1a*.graft.trainer.v1.ListTrainingJobsResponse\x12l\n\x11\x43\x61ncelTrainingJob\x12*.graft.trainer.v1.CancelTrainingJobRequest\x1a+.graft.trainer.v1.CancelTrainingJobResponse\x12k\n\x10WatchTrainingJob\x12).graft.trainer.v1.WatchTrainingJobRequest\x1a*.graft.trainer.v1.WatchTrainingJobResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,13 +45,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTTRAININGJOBSRESPONSE']._serialized_start=549
   _globals['_LISTTRAININGJOBSRESPONSE']._serialized_end=645
   _globals['_CANCELTRAININGJOBREQUEST']._serialized_start=647
-  _globals['_CANCELTRAININGJOBREQUEST']._serialized_end=687
-  _globals['_CANCELTRAININGJOBRESPONSE']._serialized_start=689
-  _globals['_CANCELTRAININGJOBRESPONSE']._serialized_end=760
-  _globals['_WATCHTRAININGJOBREQUEST']._serialized_start=762
-  _globals['_WATCHTRAININGJOBREQUEST']._serialized_end=825
-  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_start=827
-  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_end=940
-  _globals['_TRAINERSERVICE']._serialized_start=943
-  _globals['_TRAINERSERVICE']._serialized_end=1496
+  _globals['_CANCELTRAININGJOBREQUEST']._serialized_end=706
+  _globals['_CANCELTRAININGJOBRESPONSE']._serialized_start=708
+  _globals['_CANCELTRAININGJOBRESPONSE']._serialized_end=779
+  _globals['_WATCHTRAININGJOBREQUEST']._serialized_start=781
+  _globals['_WATCHTRAININGJOBREQUEST']._serialized_end=844
+  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_start=846
+  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_end=959
+  _globals['_TRAINERSERVICE']._serialized_start=962
+  _globals['_TRAINERSERVICE']._serialized_end=1515
 # @@protoc_insertion_point(module_scope)

@@ -58,10 +58,12 @@ class ListTrainingJobsResponse(_message.Message):
     def __init__(self, jobs: _Optional[_Iterable[_Union[_training_job_pb2.TrainingJob, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class CancelTrainingJobRequest(_message.Message):
-    __slots__ = ("name",)
+    __slots__ = ("name", "keep_best")
     NAME_FIELD_NUMBER: _ClassVar[int]
+    KEEP_BEST_FIELD_NUMBER: _ClassVar[int]
     name: str
-    def __init__(self, name: _Optional[str] = ...) -> None: ...
+    keep_best: bool
+    def __init__(self, name: _Optional[str] = ..., keep_best: _Optional[bool] = ...) -> None: ...
 
 class CancelTrainingJobResponse(_message.Message):
     __slots__ = ("job",)

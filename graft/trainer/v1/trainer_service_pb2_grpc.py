@@ -88,8 +88,9 @@ class TrainerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelTrainingJob(self, request, context):
-        """Asks a job to stop; answers at once, with the job CANCELLING or CANCELLED. Cancelling a job
-        that was cancelled already is no error; one that ended otherwise is FAILED_PRECONDITION.
+        """Asks a job to stop; answers at once, with the job CANCELLING or CANCELLED, or with keep_best
+        RUNNING. Cancelling a job that was cancelled already is no error, nor is keep_best with one
+        that SUCCEEDED; one that ended otherwise is FAILED_PRECONDITION.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -39,11 +39,13 @@ class Ending:
 @dataclass(slots=True)
 class Run:
     """The job that a worker has. `stopping` is set by whoever wants it to end; `verdict` with it
-    when the job must fail instead of being cancelled. `committing`: it may have published."""
+    when the job must fail instead of being cancelled; `finishing` by whoever wants the best that it
+    has. `committing`: it may have published."""
 
     name: JobName
     dataset: str
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    finishing: asyncio.Event = field(default_factory=asyncio.Event)
     verdict: problem_pb2.Problem | None = None
     committing: bool = False
 
@@ -52,6 +54,7 @@ class Run:
         worker.send("run", job)
         talking = asyncio.create_task(self._converse(worker, told))
         stopping = asyncio.create_task(self.stopping.wait())
+        finishing = asyncio.create_task(self._finish(worker))
         try:
             await asyncio.wait({talking, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not talking.done():
@@ -64,6 +67,11 @@ class Run:
         finally:
             talking.cancel()
             stopping.cancel()
+            finishing.cancel()
+
+    async def _finish(self, worker: WorkerProcess) -> None:
+        await self.finishing.wait()
+        worker.send("finish")
 
     async def _converse(self, worker: WorkerProcess, told: Told) -> Ending:
         pace = Pace()

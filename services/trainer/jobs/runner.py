@@ -101,8 +101,12 @@ class Runner:
             self._enqueue(name)
         return job
 
-    async def cancel(self, name: JobName) -> pb.TrainingJob:
-        """Ask a job to stop; answers the job CANCELLING or CANCELLED."""
+    async def cancel(self, name: JobName, *, keep_best: bool = False) -> pb.TrainingJob:
+        """Ask a job to stop; answers the job CANCELLING or CANCELLED.
+
+        With `keep_best` one that runs is to end with the best that it has: it stays RUNNING. That
+        is not written down: should its worker die, the job is run again in full.
+        """
         job = await self._book.get(name)
         if job.state in (state.CANCELLING, state.CANCELLED):
             self._stop(name)  # the call that wrote it may not have heard of it
@@ -112,6 +116,11 @@ class Runner:
                 job = await self._book.append(name, cancelled=True)
                 self._leave_queue(name)
                 return job
+            job = await self._book.get(name)
+        if keep_best and job.state in (state.RUNNING, state.SUCCEEDED):
+            if self._run is not None and self._run.name == name:
+                self._run.finishing.set()
+            return job
         job = await self._book.append(name, cancel_requested=True)
         self._stop(name)
         return job

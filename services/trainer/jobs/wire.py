@@ -1,10 +1,11 @@
 """What the runner and its worker process say to each other: one JSON object a line.
 
-    runner -> worker    run(TrainingJob)   stop   commit
+    runner -> worker    run(TrainingJob)   finish   stop   commit
     worker -> runner    ready   progress(Progress)   publishing   result(TrainingResult)
                         problem(Problem)   stopped
 
-After `publishing` the worker waits for `commit`: up to then a job can be stopped without a trace.
+`finish` asks for the best that there is, now. After `publishing` the worker waits for `commit`: up
+to then a job can be stopped without a trace.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ MAX_LINE_BYTES: Final = 1 << 20
 
 _BODIES: Final[dict[str, type[Message] | None]] = {
     "run": pb.TrainingJob,
+    "finish": None,
     "stop": None,
     "commit": None,
     "ready": None,

@@ -19,6 +19,14 @@ def test_a_job_that_was_cancelled_is_a_failure(up: Run, suite: FakeSuite, images
     assert "was cancelled" in done.err
 
 
+def test_a_job_that_keeps_its_best_is_no_failure(up: Run, suite: FakeSuite, images: Path) -> None:
+    suite.world.hold_jobs = True
+    job = up("train", images, "--model", "hues", "--no-wait", "--json").document["name"]
+    assert "graft jobs watch" in up("jobs", "cancel", job, "--keep-best").out
+    assert up("jobs", "watch", job).code == 0
+    assert up("jobs", "cancel", job, "--keep-best", "--json").document["state"] == "SUCCEEDED"
+
+
 def test_jobs(trained: Run) -> None:
     assert "SUCCEEDED" in trained("jobs", "list").out
     job = trained("jobs", "list", "--json").document[0]["name"].rpartition("/")[2]

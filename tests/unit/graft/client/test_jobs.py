@@ -105,6 +105,13 @@ async def test_a_cancelled_job_is_told_as_such(suite: FakeSuite, client: AsyncCl
         await client.wait(job.id)
 
 
+async def test_a_job_that_keeps_its_best_succeeds(suite: FakeSuite, client: AsyncClient) -> None:
+    suite.world.hold_jobs = True
+    job = await client.train("pets")
+    assert (await client.cancel(job.id, keep_best=True)).state == "RUNNING"
+    assert (await client.wait(job.id)).state == "SUCCEEDED"
+
+
 async def test_a_job_that_has_ended_cannot_be_cancelled(client: AsyncClient) -> None:
     job = await client.train("pets")
     with pytest.raises(graft.FailedPrecondition) as caught:

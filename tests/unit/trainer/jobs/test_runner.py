@@ -21,6 +21,7 @@ from services.trainer.jobs.crew import Crew
 from services.trainer.jobs.log import JobLog
 from services.trainer.jobs.process import WorkerDied
 from services.trainer.jobs.runner import Runner
+from services.trainer.jobs.state import IllegalStep
 from tests.support.flaky import Flaky
 
 NAME = JobName("p", "j")
@@ -35,9 +36,16 @@ class SilentWorker:
     def __init__(self, *says: tuple[str, Any]) -> None:
         self._says = deque(says)
         self._killed = asyncio.Event()
+        self._heard: asyncio.Queue[str] = asyncio.Queue()
 
     def send(self, kind: str, body: Any = None) -> None:
-        """Hear nothing."""
+        """Note what was said."""
+        self._heard.put_nowait(kind)
+
+    async def hear(self, count: int) -> list[str]:
+        """The next that were said, so many."""
+        async with asyncio.timeout(10):
+            return [await self._heard.get() for _ in range(count)]
 
     async def receive(self) -> tuple[str, Any]:
         """Speak, then be silent."""
@@ -115,6 +123,57 @@ async def test_a_cancellation_that_was_not_heard_of_is_acted_on_when_it_is_repea
     await runner._progress(NAME, pb.Progress(phase="embed"))  # reads what was written
     assert (await runner.cancel(NAME)).state == state.CANCELLING
     await reach(runner, state.CANCELLED)
+
+
+async def test_a_job_that_is_to_keep_its_best_is_told_so_once_and_goes_on(
+    runner: Runner, crew: SilentCrew
+) -> None:
+    worker = SilentWorker()
+    crew.first.append(worker)
+    await runner.create(NAME, SPEC, SPEC)
+    await reach(runner, state.RUNNING)
+    for _ in range(2):
+        assert (await runner.cancel(NAME, keep_best=True)).state == state.RUNNING
+    assert await worker.hear(2) == ["run", "finish"]
+    await runner.cancel(NAME)
+    await reach(runner, state.CANCELLED)
+    assert await worker.hear(1) == ["stop"]
+
+
+async def test_a_job_whose_worker_died_forgets_that_it_was_to_keep_its_best(
+    runner: Runner, crew: SilentCrew
+) -> None:
+    first, second = SilentWorker(), SilentWorker()
+    crew.first.extend([first, second])
+    await runner.create(NAME, SPEC, SPEC)
+    await reach(runner, state.RUNNING)
+    await runner.cancel(NAME, keep_best=True)
+    await first.kill()
+    await reach(runner, state.RUNNING, attempts=2)
+    await runner.cancel(NAME)
+    assert await second.hear(2) == ["run", "stop"]
+
+
+async def test_a_job_that_waits_has_nothing_to_keep(runner: Runner) -> None:
+    waiting = JobName("p", "waiting")
+    await runner.create(NAME, SPEC, SPEC)
+    await runner.create(waiting, SPEC, SPEC)
+    assert (await runner.cancel(waiting, keep_best=True)).state == state.CANCELLED
+
+
+async def test_a_job_that_succeeded_has_kept_its_best(runner: Runner, crew: SilentCrew) -> None:
+    crew.first.append(SilentWorker(("result", pb.TrainingResult(version=1))))
+    await runner.create(NAME, SPEC, SPEC)
+    await reach(runner, state.SUCCEEDED)
+    assert (await runner.cancel(NAME, keep_best=True)).result.version == 1
+
+
+async def test_a_job_that_failed_has_nothing_to_keep(runner: Runner, crew: SilentCrew) -> None:
+    crew.first.append(SilentWorker(("problem", Problem("INTERNAL", "x").to_proto())))
+    await runner.create(NAME, SPEC, SPEC)
+    await reach(runner, state.FAILED)
+    with pytest.raises(IllegalStep):
+        await runner.cancel(NAME, keep_best=True)
 
 
 @pytest.mark.parametrize(("reason", "end"), [("STORE_UNAVAILABLE", 2), ("UNAVAILABLE", 1)])

@@ -18,6 +18,7 @@ from services.trainer.jobs import wire
         ("problem", problem_pb2.Problem(message="two\nlines, \x00 and ü")),
         ("publishing", None),
         ("stop", None),
+        ("finish", None),
     ],
 )
 def test_every_line_comes_back_as_it_was(kind: str, body: Message | None) -> None:
