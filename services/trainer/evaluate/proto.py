@@ -30,7 +30,7 @@ class Source:
 def evaluate_search(
     result: SearchResult, sources: Sequence[Source], data: pb.DataSummary, counts: Indices
 ) -> pb.Evaluation:
-    """What was counted in a search; `sources[i]` belongs to example i, `counts` `[c]` tells how many
+    """What was counted in a search; `sources[i]` belongs to example i, `counts` `[c]` says how many
     examples each class has. The notes of the search are added to the warnings of `data`;
     `model_version` is left for whoever names it."""
     evaluation = pb.Evaluation(method=NONE, data=data)

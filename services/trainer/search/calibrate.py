@@ -82,13 +82,3 @@ def deliver_temperature(log_proba: Floats, y: Indices) -> float:
         else:
             high = middle
     return float(np.exp((np.log(first) + (low + high) / 2) / 2))
-
-
-def unknown_threshold(log_proba: Floats, rate: float) -> float:
-    """The probability below which the answers to a share `rate` of `[r, m, c]` fall.
-
-    These items all belong to a class that the head knows: `rate` is the share of good inputs that
-    is given up so that strange ones are flagged at all.
-    """
-    top = np.exp(log_proba.max(axis=-1)).ravel()
-    return float(np.quantile(top, rate, method="lower"))

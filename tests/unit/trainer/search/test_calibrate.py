@@ -12,7 +12,6 @@ from services.trainer.search.calibrate import (
     fit_temperature,
     item_losses,
     temper,
-    unknown_threshold,
 )
 
 
@@ -77,11 +76,3 @@ def test_losses_are_read_off_at_the_truth() -> None:
     np.testing.assert_allclose(
         item_losses(log_proba, np.array([0, 1])), -np.log([[0.5, 0.9]]), rtol=1e-6
     )
-
-
-@pytest.mark.parametrize("rate", [0.0, 0.05, 0.3])
-def test_the_threshold_flags_at_most_the_stated_share(rate: float) -> None:
-    log_proba, _ = _honest(1000, 2.0)
-    top = np.exp(log_proba.max(axis=2))
-    flagged = float((top < np.float32(unknown_threshold(log_proba, rate))).mean())
-    assert rate - 0.002 <= flagged <= rate
