@@ -3,6 +3,9 @@
 A version is written in this order: its claim (if absent: of two jobs, one gets the number), the
 arrays, the report, the page, and last the manifest, which carries the digests of the others. A
 version without a manifest does not exist; a job that comes back after a crash takes up its claim.
+
+A version may have a tuned tail in the catalogue of backbones, stored after the claim and before the
+manifest; it goes before the claim does, which is how it is found.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from graft.errors import Conflict, DataLoss, NotFound
 from graft.model.v1 import evaluation_pb2, model_pb2
 from graft.names import AliasName, ModelName, VersionName
 from services.common import layout
+from services.common.backbones import tuned
 from services.common.heads.head import Head
 from services.common.heads.registry import from_arrays
 from services.common.store.base import Store
@@ -41,6 +45,7 @@ class Draft:
 def discard_claim(store: Store, version: VersionName) -> None:
     """Remove what a job wrote of a version that has no manifest and will get none."""
     store.delete(layout.manifest(version))
+    tuned.discard(store, version)
     store.delete_prefix(layout.version_prefix(version))
 
 
@@ -211,11 +216,18 @@ def list_models(store: Store, project: str) -> Iterator[ModelName]:
 
 
 def delete_model(store: Store, name: ModelName) -> None:
-    """Remove a model: aliases first, then each version's manifest first, so none is half there."""
+    """Remove a model: aliases first, then each version's manifest first, so none is half there.
+
+    Then the tuned tails, of every number that was ever claimed: what a crash leaves behind goes
+    with the next model of this name.
+    """
     read_model(store, name)
+    numbers = _numbers(store, name)
     store.delete_prefix(layout.aliases_prefix(name))
-    for number in versions(store, name):
+    for number in numbers:
         store.delete(layout.manifest(name.version(number)))
+    for number in numbers:
+        tuned.discard(store, name.version(number))
     store.delete_prefix(layout.model_prefix(name))
 
 
