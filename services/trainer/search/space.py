@@ -54,7 +54,8 @@ class Space:
 
     @classmethod
     def standardised(cls, bank: Bank, cut: Cut) -> Space:
-        """The space of the plain vectors of a cut, each feature divided by its deviation."""
+        """The space of the plain vectors of a cut, each feature divided by its deviation. Raises
+        FitError when it cannot be decomposed."""
         x = bank.joined(cut).astype(np.float64)
         deviation = x.std(axis=0)
         # A feature that never varies tells nothing; dividing by 1 leaves it at 0.
@@ -109,6 +110,8 @@ def _space(
 ) -> Space:
     """Overwrites `features`, which may be large."""
     mean = features.mean(axis=0)
+    if not np.isfinite(mean).all():
+        raise FitError(f"the embeddings of {' + '.join(endpoints)} are not finite numbers")
     features -= mean
     features /= scale
     if len(features) > features.shape[1]:

@@ -10,7 +10,7 @@ from services.trainer.fitters.class_mean import SHARPNESS, fit_class_mean
 
 
 def test_means_are_unit_and_seen_from_the_middle() -> None:
-    z = np.array([[3.0, 0], [0, 5], [0, 1], [2, 2]]) + [10, 20]
+    z = np.array([[13.0, 20], [10, 25], [10, 21], [12, 22]])
     fit = fit_class_mean(z, np.array([1, 0, 0, 1]), 2)
     np.testing.assert_allclose(fit.centre, z.mean(axis=0))
     unit = (z - fit.centre) / np.linalg.norm(z - fit.centre, axis=1, keepdims=True)
