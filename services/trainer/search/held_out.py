@@ -35,11 +35,11 @@ class HeldOut:
     train_share: float
 
     def with_repeats(self, more: HeldOut) -> HeldOut:
-        """These answers and, of the same items, those of further repeats."""
+        """These answers and, of the same items, those of further repeats, in folds of their own."""
         return replace(
             self,
             log_proba=np.concatenate([self.log_proba, more.log_proba]),
-            fold=np.concatenate([self.fold, more.fold]),
+            fold=np.concatenate([self.fold, more.fold + int(self.fold.max()) + 1]),
         )
 
 
@@ -56,7 +56,8 @@ class Contender:
 class Trial:
     """What came of one candidate: the `index`-th of the contender's family.
 
-    An average has the trials that it is made of in `members`, and no contender.
+    An average has the trials that it is made of in `members`, and no contender; nor has a trial
+    whose space came to nothing, which is known by what it was to be `of`.
     """
 
     spec: HeadSpec
@@ -66,11 +67,14 @@ class Trial:
     held_out: HeldOut | None = None
     error: str = ""
     members: tuple[Trial, ...] = ()
+    of: tuple[tuple[str, str], ...] = ()
 
     @property
     def about(self) -> tuple[tuple[str, str], ...]:
         """The cut and the views."""
-        return self.members[0].about if self.contender is None else self.contender.about
+        if self.contender is not None:
+            return self.contender.about
+        return self.members[0].about if self.members else self.of
 
 
 @dataclass
@@ -111,7 +115,8 @@ def run_trials(
     items: Indices,
     watch: Watch,
 ) -> list[Trial]:
-    """Cross-validates a contender over the folds of `plan`; a failure becomes failed trials."""
+    """Cross-validates a contender over the folds of `plan`; a failure becomes failed trials, and so
+    do answers that are not numbers."""
     family = contender.family
     began = time.perf_counter()
     shape = (len(family.specs), plan.repeats, len(items), classes)
@@ -130,11 +135,12 @@ def run_trials(
     except FitError as cause:
         error = str(cause)
     spent = (time.perf_counter() - began) / len(family.specs)
-    kept = [HeldOut(items, score, fold_of, plan.train_share) for score in scores]
-    return [
-        Trial(spec, contender, i, spent, None if error else kept[i], error)
-        for i, spec in enumerate(family.specs)
-    ]
+    made = []
+    for i, spec in enumerate(family.specs):
+        why = error or ("its answers are not numbers" if np.isnan(scores[i]).any() else "")
+        kept = None if why else HeldOut(items, scores[i], fold_of, plan.train_share)
+        made.append(Trial(spec, contender, i, spent, kept, why))
+    return made
 
 
 def _positions(items: Indices, fold: Fold) -> tuple[Indices, Indices]:

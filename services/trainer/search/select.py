@@ -99,17 +99,22 @@ def reasons(
     trials: Sequence[Trial], scores: Sequence[Scores | None], chosen: int
 ) -> tuple[str, ...]:
     """Why each candidate was taken or left."""
+    lowest = best(scores)
     return tuple(
-        _reason(trial, found, scores[chosen], i == chosen)
+        _taken(i == lowest) if i == chosen else _left(trial, found, scores[chosen])
         for i, (trial, found) in enumerate(zip(trials, scores, strict=True))
     )
 
 
-def _reason(trial: Trial, scores: Scores | None, chosen: Scores | None, is_chosen: bool) -> str:
+def _taken(lowest: bool) -> str:
+    if lowest:
+        return "taken: the lowest held-out loss"
+    return "taken: its held-out loss is within one standard error of the lowest"
+
+
+def _left(trial: Trial, scores: Scores | None, chosen: Scores | None) -> str:
     if scores is None or chosen is None:
         return f"failed: {trial.error}"
-    if is_chosen:
-        return "taken: the lowest held-out loss"
     gap, error = excess(scores, chosen)
     if abs(gap) <= error:
         return f"left: as good as the one taken ({gap:+.3f} ± {error:.3f})"
