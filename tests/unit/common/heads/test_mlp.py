@@ -50,7 +50,7 @@ def test_networks_side_by_side_answer_their_average() -> None:
         LABELS,
         np.concatenate([network[0] for network in networks], axis=1),
         np.concatenate([network[1] for network in networks]),
-        np.concatenate([network[2] for network in networks]) / np.float32(2),
+        np.concatenate([network[2] for network in networks]) * np.float32(0.5),
         np.stack([network[3] for network in networks]).mean(axis=0),
         blocks=raw,
     )
