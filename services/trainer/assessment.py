@@ -17,7 +17,9 @@ from graft.model.v1 import evaluation_pb2 as pb
 from services.common.heads.base import Floats
 from services.trainer import heat
 from services.trainer.evaluate import heat_maps
+from services.trainer.data.sketch import Sketches
 from services.trainer.evaluate.decisions import decisions
+from services.trainer.evaluate.duplicate_findings import duplicate_findings
 from services.trainer.evaluate.findings import (
     baseline_findings,
     held_out_findings,
@@ -27,6 +29,8 @@ from services.trainer.evaluate.forecast import forecast
 from services.trainer.evaluate.learning_curve import measure_curve, plan_subsamples
 from services.trainer.evaluate.outlook import to_learning_curve
 from services.trainer.evaluate.proto import Source, evaluate_search
+from services.trainer.evaluate.shortcut_findings import shortcut_findings
+from services.trainer.evaluate.shortcuts import find_shortcuts
 from services.trainer.evaluate.unknown import unknown_check
 from services.trainer.fitters.base import FitError, Indices
 from services.trainer.search.bank import Bank
@@ -38,7 +42,8 @@ from services.trainer.search.unknown_check import check_unknown
 @dataclass(frozen=True)
 class Subject:
     """What is assessed. `left_s`: seconds left of the budget; `tick` may raise to stop the job.
-    `ask` and `contents` are for the heat maps, which are left out without them."""
+    `sketches` of all examples are for the shortcuts, `ask` and `contents` for the heat maps, which
+    are left out without them."""
 
     found: SearchResult
     bank: Bank
@@ -48,6 +53,7 @@ class Subject:
     seed: int
     left_s: Callable[[], float]
     tick: Callable[[], None] = field(default=lambda: None)
+    sketches: Callable[[], Sketches] | None = None
     ask: heat.Ask | None = None
     contents: heat.Contents | None = None
 
@@ -71,7 +77,7 @@ def assess(subject: Subject) -> Assessed:
         evaluation = evaluate_search(done.found, done.sources, done.data, counts)
         evaluation.decisions.extend(decisions(done.found))
         _add_unknown(evaluation, done, unknown)
-        for part in (_findings, _learning_curve, _baselines, _heat_maps):
+        for part in (_findings, _learning_curve, _shortcuts, _baselines, _heat_maps):
             done.tick()
             if done.left_s() > 0:
                 part(evaluation, done)
@@ -123,12 +129,22 @@ def _add_unknown(evaluation: pb.Evaluation, subject: Subject, unknown: Unknown) 
 def _findings(evaluation: pb.Evaluation, subject: Subject) -> None:
     found = subject.found
     evaluation.MergeFrom(outlier_findings(found.examples, subject.sources))
+    bank = subject.bank
+    evaluation.MergeFrom(duplicate_findings(bank.groups, bank.y, bank.labels, subject.sources))
     if found.held_out is not None:
         evaluation.MergeFrom(
             held_out_findings(
                 found.held_out.log_proba, found.held_out.items, found.examples, subject.sources
             )
         )
+
+
+def _shortcuts(evaluation: pb.Evaluation, subject: Subject) -> None:
+    if subject.sketches is None:
+        return
+    y, labels = subject.bank.y, subject.bank.labels
+    shortcuts = find_shortcuts(subject.sketches()[subject.found.kept], y, seed=subject.seed)
+    evaluation.MergeFrom(shortcut_findings(shortcuts, labels, subject.sources))
 
 
 def _baselines(evaluation: pb.Evaluation, subject: Subject) -> None:

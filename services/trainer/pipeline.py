@@ -222,6 +222,7 @@ def _assess(
         seed=run.spec.seed,
         left_s=run.left_s,
         tick=tick,
+        sketches=lambda: material.sketches,
         ask=run.tools.embedder.ask,
         contents=material.contents,
     )

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 LEVEL = 0.95
 _Z = 1.959963984540054
 LEARNING_EXPONENT = 0.25
-INFLATION = 1.1
+INFLATION = 1.2
 
 
 @dataclass(frozen=True)

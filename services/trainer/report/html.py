@@ -9,12 +9,14 @@ from graft.model.v1 import evaluation_pb2 as pb
 from services.trainer.report import (
     baselines,
     decisions,
+    duplicates,
     heat_maps,
     learning_curve,
     outliers,
     reliability,
     sections,
     separation,
+    shortcuts,
     suspects,
     unknown,
 )
@@ -49,6 +51,8 @@ def render(evaluation: pb.Evaluation, origin: Origin, thumbnails: Mapping[str, b
         suspects.suspects(evaluation, thumbnails),
         outliers.outliers(evaluation, thumbnails),
         heat_maps.heat_maps(evaluation, thumbnails),
+        shortcuts.shortcuts(evaluation, thumbnails),
+        duplicates.duplicates(evaluation, thumbnails),
         unknown.unknown(evaluation),
         separation.separation(evaluation),
         reliability.reliability(evaluation),

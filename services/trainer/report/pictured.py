@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graft.model.v1 import evaluation_pb2 as pb
-from services.trainer.report import outliers, sections, suspects
+from services.trainer.report import duplicates, outliers, sections, shortcuts, suspects
 
 
 def pictured(evaluation: pb.Evaluation) -> set[str]:
@@ -13,4 +13,5 @@ def pictured(evaluation: pb.Evaluation) -> set[str]:
     strange = evaluation.outliers[: outliers.MAX_PICTURES]
     shown = {found.sha256 for found in mistakes} | {found.sha256 for found in doubtful}
     shown |= {found.sha256 for found in evaluation.heat_maps}
+    shown |= duplicates.shown(evaluation) | shortcuts.shown(evaluation)
     return shown | {found.sha256 for found in strange}
