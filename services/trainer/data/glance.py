@@ -79,10 +79,10 @@ def _glance(sketches: Sketches, first: Indices, second: Indices) -> Glance:
 def _ways(whole: Floats, part: Floats) -> Floats:
     """The correlation [2 x crops, m]: under each crop as it is, then mirrored."""
     part = _unit(part)
-    plain, mirrored = part.reshape(len(part), -1), part[:, :, ::-1].reshape(len(part), -1)
+    plain, mirrored = part.reshape(-1, GRID**2), part[:, :, ::-1].reshape(-1, GRID**2)
     rows = []
     for across, down in _CROPS:
-        seen = _unit(np.matmul(np.matmul(down, whole), across)).reshape(len(part), -1)
+        seen = _unit(np.matmul(np.matmul(down, whole), across)).reshape(-1, GRID**2)
         rows += [(seen * plain).sum(1), (seen * mirrored).sum(1)]
     return np.stack(rows)
 
