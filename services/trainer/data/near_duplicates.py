@@ -35,9 +35,12 @@ NEIGHBOURS_UNVIEWED: Final = 8
 HOPELESS: Final = 0.75
 """Pairs that correlate less at first glance are not laid on each other."""
 SURE: Final = 1.85
-"""Fisher's z from which two pictures count as copies in any set."""
+"""Fisher's z from which two pictures count as copies, however alike strangers look."""
+SURE_AMONG_LIKE: Final = 2.2
+"""The same where the usual stranger comes within _APART of SURE, as among drawings of one digit."""
 POSSIBLE: Final = 1.2
 """Fisher's z below which they count as copies in none."""
+_APART: Final = 1.0
 _NORMAL: Final = 4.26  # one stranger in 100,000 is more standard deviations above the mean
 _QUARTILE: Final = 0.6745  # from the median of a normal distribution to its quartile
 _ENOUGH: Final = 1_000  # strangers
@@ -166,9 +169,13 @@ def _threshold(strangers: Floats) -> float:
     """The z from which two pictures are copies, given that of pairs most of which are not.
 
     Normal strangers exceed it once in 100,000 pairs; their mean and spread are taken from the
-    median and the upper quartile, which a few copies among them do not move.
+    median and the upper quartile, which a few copies among them do not move. Where most of them
+    are copies, as of groups larger than the neighbours of a picture, nothing is to be learned.
     """
     if len(strangers) < _FEW:
         return SURE
     middle, upper = np.quantile(strangers, [0.5, 0.75])
-    return float(np.clip(middle + _NORMAL * (upper - middle) / _QUARTILE, POSSIBLE, SURE))
+    if middle >= SURE:
+        return SURE
+    most = np.clip(middle + _APART, SURE, SURE_AMONG_LIKE)
+    return float(np.clip(middle + _NORMAL * (upper - middle) / _QUARTILE, POSSIBLE, most))

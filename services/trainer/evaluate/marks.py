@@ -4,8 +4,7 @@ A logo, a watermark, a time stamp. In small windows, each picture is scored by h
 detail goes the way from the others' median to the class's (linear discriminant analysis with the
 variances alone; both from one half of the pictures, the score of the other half). What counts is
 the share of the class that scores higher than all but 2% of the others: the window alone tells
-them. A natural difference tells a little in many windows, a mark much in one place. The pictures
-that bear it also agree more there than others do: else it is the others that bear one.
+them. A natural difference tells a little in many windows, a mark much in one place.
 """
 
 from __future__ import annotations
@@ -70,7 +69,7 @@ def find_mark(own: Floats, others: Floats) -> Mark | None:
     best = float(shares[size].max())
     core, box = _core(shares[size], size)
     elsewhere = _elsewhere(shares, core)
-    if not stands_out(best, elsewhere, len(own)) or not _agree(own, others, box):
+    if not stands_out(best, elsewhere, len(own)):
         return None
     top, bottom, left, right = box
     at = np.unravel_index(int(shares[size].argmax()), shares[size].shape)
@@ -85,13 +84,6 @@ def stands_out(best: float, elsewhere: float, count: int) -> bool:
     mean = (best + elsewhere) / 2
     error = np.sqrt(2 * mean * (1 - mean) / count)
     return bool(best - elsewhere >= _STANDS_OUT * error)
-
-
-def _agree(own: Floats, others: Floats, box: tuple[int, ...]) -> bool:
-    """Whether the pictures of the class differ less within the box than the others do."""
-    rows, columns = slice(box[0], box[1]), slice(box[2], box[3])
-    spreads = [_robust(each[:, rows, columns])[1].mean() for each in (own, others)]
-    return bool(spreads[0] < spreads[1])
 
 
 def _shares(own: Floats, others: Floats) -> dict[int, NDArray[np.float64]]:

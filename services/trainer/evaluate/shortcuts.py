@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from services.trainer.data.sketch import SIDE, Sketches
 from services.trainer.evaluate.backgrounds import look_around
 from services.trainer.evaluate.intervals import wilson
-from services.trainer.evaluate.marks import FEWEST, OTHERS, detail, find_mark, stands_out
+from services.trainer.evaluate.marks import (
+    FEWEST,
+    OTHERS,
+    Mark,
+    detail,
+    find_mark,
+    stands_out,
+)
 
 Indices = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -57,18 +64,21 @@ def find_shortcuts(sketches: Sketches, y: Indices, *, seed: int = 0) -> list[Sho
     At most one a class. Classes of fewer than FEWEST pictures, or with fewer than OTHERS others,
     are not judged.
     """
+    if len(y) < FEWEST + OTHERS:
+        return []
     order = np.random.default_rng(seed).permutation(len(y))
     pool = order[:MAX_POOL]
     pool_detail = detail(sketches[pool])
-    found = []
+    found: list[Shortcut | None] = []
     for label in _examined(sketches, y, pool_detail.mean(0)):
         own = order[y[order] == label][:MAX_OWN]
         strange = y[pool] != label
-        found.append(
-            _marked(own, label, detail(sketches[own]), pool_detail[strange])
-            or _surrounded(own, label, sketches, pool[strange])
-        )
-    return sorted((each for each in found if each), key=lambda each: -each.strength)
+        mark = find_mark(detail(sketches[own]), pool_detail[strange])
+        if mark is not None and _agree(sketches[own], sketches[pool[strange]], mark):
+            found.append(_marked(own, label, mark))
+        elif mark is None:
+            found.append(_surrounded(own, label, sketches, pool[strange]))
+    return sorted((each for each in found if each is not None), key=lambda each: -each.strength)
 
 
 def _examined(sketches: Sketches, y: Indices, middle: Floats) -> Sequence[int]:
@@ -88,11 +98,20 @@ def _examined(sketches: Sketches, y: Indices, middle: Floats) -> Sequence[int]:
     return [int(enough[at]) for at in np.argsort(marked)[::-1][:MAX_EXAMINED]]
 
 
-def _marked(own: Indices, label: int, mine: Floats, theirs: Floats) -> Shortcut | None:
-    """The mark of a class, given the detail of its pictures and of others."""
-    mark = find_mark(mine, theirs)
-    if mark is None:
-        return None
+def _agree(own: Sketches, others: Sketches, mark: Mark) -> bool:
+    """Whether the pictures of the class differ less where the mark is than the others do.
+
+    Else it is the others that bear one, which shows as soon as most of them do.
+    """
+    rows, columns = slice(mark.top, mark.bottom), slice(mark.left, mark.right)
+    spreads = []
+    for each in (own, others):
+        levels = each[:, rows, columns].astype(np.float32)
+        spreads.append(float(np.median(np.abs(levels - np.median(levels, 0)), 0).mean()))
+    return spreads[0] < spreads[1]
+
+
+def _marked(own: Indices, label: int, mark: Mark) -> Shortcut:
     return Shortcut(
         label=label,
         kind=MARK,

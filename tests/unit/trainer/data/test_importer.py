@@ -12,10 +12,12 @@ from graft.names import DatasetName
 from graft.trainer.v1 import dataset_pb2
 from graft.trainer.v1 import dataset_service_pb2 as pb
 from services.common.blocking import Bridge
+from services.common.image import decode_picture
 from services.common.store import open_store
 from services.trainer.data import importer as module
 from services.trainer.data.catalogue import Catalogue
 from services.trainer.data.importer import MAX_IMPORTS, Importer
+from services.trainer.data.sketch import DECODE_SIZE, draw
 from services.trainer.tables import DatasetTable
 from tests.support.images import bomb, encode, picture
 
@@ -70,6 +72,20 @@ async def test_a_first_import_makes_version_one(importer: Importer, catalogue: C
     assert dataset.size_bytes == sum(len(e.content.image) for e in [*some, *others])
     assert dataset.HasField("create_time")
     assert catalogue.contents(NAME, 1, [0, 22]) == [image(0), image(29)]
+
+
+async def test_sketches_are_kept_with_the_examples(
+    importer: Importer, catalogue: Catalogue
+) -> None:
+    sent = [example(1, "cat"), example(2, "dog"), example(3, "cat", image(1))]
+    await importer.run(stream(sent))
+    found = catalogue.sketches(NAME, 1, [1, 0])
+    drawn = [draw(decode_picture(image(seed), size_hint=DECODE_SIZE)) for seed in (2, 1)]
+    assert [each.tobytes() for each in found] == drawn
+    with pytest.raises(InvalidArgument, match="a sketch must have"):
+        catalogue.sketches(NAME, 1, [2])
+    with pytest.raises(NotFound):
+        catalogue.sketches(DatasetName("p", "none"), 1, [0])
 
 
 async def test_an_import_that_came_second_names_the_data_set(

@@ -8,6 +8,7 @@ from graft.common.v1 import content_pb2, problem_pb2
 from graft.trainer.v1 import dataset_service_pb2 as pb
 from services.common.image import ImageLimits
 from services.trainer.data.rows import ACCEPTED, REJECTED
+from services.trainer.data.sketch import SKETCH_BYTES
 from services.trainer.data.verdict import MAX_LABEL_BYTES, MAX_PATH_BYTES, judge
 from tests.support.images import bomb, encode, picture
 
@@ -24,6 +25,7 @@ def test_a_good_image_is_taken_as_it_is() -> None:
     assert (row.verdict, row.path, row.label, row.content) == (ACCEPTED, "cat/1.jpg", "cat", GOOD)
     assert row.key == hashlib.sha256(GOOD).digest()
     assert row.detail == str(len(GOOD))
+    assert len(row.sketch) == SKETCH_BYTES
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,7 @@ def test_a_bad_image_gets_a_verdict_that_says_why(bad: bytes, words: str) -> Non
     row = judge(example(bad), LIMITS)
     assert row.verdict == REJECTED
     assert words in row.detail
-    assert row.content == b""
+    assert row.content == row.sketch == b""
 
 
 @pytest.mark.parametrize("label", ["", "  ", "\t"])
