@@ -100,7 +100,8 @@ class FakeServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
         rows = self._rows(backbone, images, request)
         await asyncio.sleep(self.delay_s)
         self.called_for.add(telemetry.request_id())
-        self.embedded += [hashlib.sha256(data).digest() for data in images]
+        view = request.view.encode()
+        self.embedded += [hashlib.sha256(data + view).digest() for data in images]
         return pb.EmbedResponse(
             outputs=[
                 pb.EndpointVectors(endpoint=name, vectors=to_tensor(found.astype(dtype)))

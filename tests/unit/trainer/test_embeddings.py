@@ -9,11 +9,20 @@ import numpy as np
 import pytest
 
 from graft.channel import open_blocking_channel
+from graft.embedder.v1 import backbone_pb2
 from graft.errors import Cancelled, FailedPrecondition, InvalidArgument, NotFound, Unavailable
 from services.common.store import Store, open_store
 from services.trainer import embeddings as module
-from services.trainer.embeddings import EmbedderClient, Embeddings, Source, cache
-from tests.support.embedder import FakeEmbedder, vector_of
+from services.trainer.embeddings import (
+    EmbedderClient,
+    Embeddings,
+    Source,
+    caches,
+    worth_cutting,
+)
+from services.trainer.search.cuts import MAX_JOINED
+from services.trainer.tables import EmbeddingTable
+from tests.support.embedder import SPATIAL, FakeEmbedder, map_of, vector_of
 from tests.support.trainer import tiny
 
 
@@ -33,7 +42,7 @@ class Album:
 
 @pytest.fixture(scope="module")
 def shared_embedder() -> Iterator[FakeEmbedder]:
-    with FakeEmbedder() as server:
+    with FakeEmbedder(spatial=True) as server:
         yield server
 
 
@@ -62,15 +71,21 @@ def client(embedder: FakeEmbedder, stopped: threading.Event) -> Iterator[Embedde
 @pytest.fixture
 def embeddings(store: Store, client: EmbedderClient, embedder: FakeEmbedder) -> Embeddings:
     source = Source(embedder.backbone)
-    return Embeddings(cache(store, "p", source), client, source)
+    return Embeddings(caches(store, "p", source), client, source)
+
+
+def only(store: Store, source: Source, project: str = "p") -> EmbeddingTable:
+    (table,) = caches(store, project, source)
+    return table
 
 
 def test_vectors_come_in_the_order_asked_for_rounded_to_float16(embeddings: Embeddings) -> None:
     album = Album(70)
     found = embeddings.vectors(album.keys, album.paths, album.contents)
     wanted = np.stack([vector_of(image) for image in album.images])
-    assert found.vectors.dtype == np.float32
-    np.testing.assert_array_equal(found.vectors, wanted.astype(np.float16).astype(np.float32))
+    assert list(found.vectors) == ["default"]
+    assert found.vectors["default"].dtype == np.float16
+    np.testing.assert_array_equal(found.vectors["default"], wanted.astype(np.float16))
     assert (found.embedded_count, found.cached_count) == (70, 0)
 
 
@@ -84,7 +99,94 @@ def test_what_is_cached_is_neither_read_nor_embedded_again(
     assert (found.embedded_count, found.cached_count) == (10, 30)
     assert album.read == list(range(30, 40))
     assert len(embedder.servicer.embedded) == 40
-    np.testing.assert_array_equal(found.vectors[:30], first.vectors)
+    np.testing.assert_array_equal(found.vectors["default"][:30], first.vectors["default"])
+
+
+def test_every_endpoint_has_a_table_of_its_own_and_one_call_fills_them_all(
+    store: Store, client: EmbedderClient, embedder: FakeEmbedder
+) -> None:
+    album, source = Album(40), Source.of(embedder.backbone)
+    assert source.endpoints == (SPATIAL, "default")
+    found = Embeddings(caches(store, "p", source), client, source).vectors(
+        album.keys, album.paths, album.contents
+    )
+    maps = np.stack([map_of(image).mean(axis=(0, 1)) for image in album.images])
+    np.testing.assert_array_equal(found.vectors[SPATIAL], maps.astype(np.float16))
+    assert len(embedder.servicer.embedded) == 40
+    for name in source.endpoints:
+        present, vectors = only(store, Source(embedder.backbone, (name,))).read(album.keys)
+        assert present.all()
+        np.testing.assert_array_equal(vectors, found.vectors[name])
+
+
+def test_what_one_endpoint_lacks_is_embedded_for_all_of_them(
+    store: Store, client: EmbedderClient, embeddings: Embeddings, embedder: FakeEmbedder
+) -> None:
+    album, source = Album(10), Source.of(embedder.backbone)
+    embeddings.vectors(album.keys, album.paths, album.contents)
+    both = Embeddings(caches(store, "p", source), client, source)
+    found = both.vectors(album.keys, album.paths, album.contents)
+    assert (found.embedded_count, found.cached_count) == (10, 0)
+    again = both.vectors(album.keys, album.paths, album.contents)
+    assert (again.embedded_count, again.cached_count) == (0, 10)
+    for name in source.endpoints:
+        np.testing.assert_array_equal(again.vectors[name], found.vectors[name])
+
+
+def test_a_view_has_a_table_of_its_own(
+    store: Store, client: EmbedderClient, embeddings: Embeddings, embedder: FakeEmbedder
+) -> None:
+    album, flipped = Album(6), Source(embedder.backbone, view="flip")
+    plain = embeddings.vectors(album.keys, album.paths, album.contents)
+    assert not only(store, flipped).read(album.keys)[0].any()
+    found = Embeddings([only(store, flipped)], client, flipped).vectors(
+        album.keys, album.paths, album.contents
+    )
+    assert found.embedded_count == 6
+    wanted = np.stack([vector_of(image, view="flip") for image in album.images])
+    np.testing.assert_array_equal(found.vectors["default"], wanted.astype(np.float16))
+    kept = only(store, Source(embedder.backbone)).read(album.keys)[1]
+    np.testing.assert_array_equal(kept, plain.vectors["default"])
+
+
+Shape = tuple[str, tuple[int, ...]]
+
+
+def backbone_of(*endpoints: Shape) -> backbone_pb2.Backbone:
+    return backbone_pb2.Backbone(
+        endpoints=[
+            backbone_pb2.Endpoint(name=name, shape=shape, dim=shape[-1])
+            for name, shape in endpoints
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "wanted"),
+    [
+        ([("default", (64,))], ("default",)),
+        (
+            [("default", (64,)), ("late", (7, 7, 32)), ("early", (28, 28, 8))],
+            ("early", "late", "default"),
+        ),
+        ([("default", (64,)), ("last", (7, 7, 64)), ("mid", (14, 14, 16))], ("mid", "default")),
+        (
+            [("logits", (10,)), ("default", (64,)), ("mid", (14, 14, 16))],
+            ("mid", "logits", "default"),
+        ),
+    ],
+)
+def test_endpoints_are_looked_at_in_the_order_of_the_data(
+    endpoints: list[Shape], wanted: tuple[str, ...]
+) -> None:
+    assert worth_cutting(backbone_of(*endpoints)) == wanted
+
+
+def test_of_many_endpoints_the_last_are_looked_at() -> None:
+    maps: list[Shape] = [(f"m{side:02d}", (side, side, 8)) for side in range(1, 12)]
+    found = worth_cutting(backbone_of(("default", (64,)), *maps))
+    assert found == ("m03", "m02", "m01", "default")
+    assert len(found) == MAX_JOINED
 
 
 @pytest.mark.parametrize("other", ["backbone", "endpoint", "project"])
@@ -94,19 +196,19 @@ def test_another_backbone_endpoint_or_project_misses(
     album = Album(5)
     embeddings.vectors(album.keys, album.paths, album.contents)
     source = Source(embedder.backbone)
-    assert cache(store, "p", source).read(album.keys)[0].all()
+    assert only(store, source).read(album.keys)[0].all()
     if other == "backbone":
         changed = type(embedder.backbone)()
         changed.CopyFrom(embedder.backbone)
         changed.digest = "f" * 64
-        table = cache(store, "p", Source(changed))
+        table = only(store, Source(changed))
     elif other == "endpoint":
         changed = type(embedder.backbone)()
         changed.CopyFrom(embedder.backbone)
         changed.endpoints.add(name="middle", dim=embedder.backbone.endpoints[0].dim)
-        table = cache(store, "p", Source(changed, "middle"))
+        table = only(store, Source(changed, ("middle",)))
     else:
-        table = cache(store, "q", source)
+        table = only(store, source, "q")
     assert not table.read(album.keys)[0].any()
 
 
@@ -144,7 +246,7 @@ def test_what_was_embedded_before_a_stop_is_kept(
 
     with pytest.raises(Cancelled):
         embeddings.vectors(album.keys, album.paths, album.contents, progress=stop)
-    found, _ = cache(store, "p", Source(embedder.backbone)).read(album.keys)
+    found, _ = only(store, Source(embedder.backbone)).read(album.keys)
     assert found[:96].all()
 
 
@@ -157,7 +259,7 @@ def test_a_refused_file_is_named_by_its_path_and_the_others_are_kept(
         embeddings.vectors(album.keys, album.paths, album.contents)
     assert caught.value.metadata["path"] == "66.png"
     assert caught.value.reason == "IMAGE_UNDECODABLE"
-    found, _ = cache(store, "p", Source(embedder.backbone)).read(album.keys)
+    found, _ = only(store, Source(embedder.backbone)).read(album.keys)
     assert found[:64].all()
 
 
@@ -213,7 +315,7 @@ def test_another_digest_than_the_one_asked_for_is_never_embedded(
     source = Source(other)
     album = Album(3)
     with pytest.raises(NotFound):
-        Embeddings(cache(store, "p", source), client, source).vectors(
+        Embeddings(caches(store, "p", source), client, source).vectors(
             album.keys, album.paths, album.contents
         )
     assert embedder.servicer.embedded == []
@@ -221,19 +323,21 @@ def test_another_digest_than_the_one_asked_for_is_never_embedded(
 
 def test_an_endpoint_that_is_not_there_is_named(embedder: FakeEmbedder) -> None:
     with pytest.raises(FailedPrecondition, match="'top'"):
-        _ = Source(embedder.backbone, "top").dim
+        _ = Source(embedder.backbone, ("top",)).dims
 
 
-def test_vectors_that_are_not_finite_name_the_file(embeddings: Embeddings, store: Store) -> None:
+def test_vectors_that_are_not_finite_name_the_file(
+    embeddings: Embeddings, store: Store, embedder: FakeEmbedder
+) -> None:
     album = Album(3)
     vectors = np.zeros((3, 256), np.float16)
     vectors[1, 7] = np.inf
-    embeddings._table.append(album.keys, vectors)
+    only(store, Source(embedder.backbone)).append(album.keys, vectors)
     with pytest.raises(FailedPrecondition, match=r"'1\.png'"):
         embeddings.vectors(album.keys, album.paths, album.contents)
 
 
 def test_no_files_make_no_call(embeddings: Embeddings, embedder: FakeEmbedder) -> None:
     found = embeddings.vectors([], [], Album(0).contents)
-    assert found.vectors.shape == (0, 256)
+    assert found.vectors["default"].shape == (0, 256)
     assert embedder.servicer.embedded == []
