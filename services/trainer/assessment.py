@@ -43,7 +43,7 @@ from services.trainer.search.unknown_check import check_unknown
 class Subject:
     """What is assessed. `left_s`: seconds left of the budget; `tick` may raise to stop the job.
     `sketches` of all examples are for the shortcuts, `ask` and `contents` for the heat maps, which
-    are left out without them."""
+    are left out without them. `unknown`: where it is known, as it must be on a tuned tail."""
 
     found: SearchResult
     bank: Bank
@@ -56,6 +56,7 @@ class Subject:
     sketches: Callable[[], Sketches] | None = None
     ask: heat.Ask | None = None
     contents: heat.Contents | None = None
+    unknown: Unknown | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,8 @@ def _kept(subject: Subject) -> Subject:
 
 
 def _unknown(subject: Subject) -> Unknown:
+    if subject.unknown is not None:
+        return subject.unknown
     held_out = subject.found.held_out
     items = np.zeros(0, np.int64) if held_out is None else held_out.items
     answers = (

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from graft.embedder.v1 import backbone_pb2
 from graft.errors import FailedPrecondition
-from graft.names import DatasetName
+from graft.names import BackboneName, DatasetName
 from graft.trainer.v1 import training_job_pb2 as pb
 from services.common.store import Store
-from services.trainer import backbone_choice, publication, published
+from services.trainer import backbone_choice, publication, published, tuned_search
 from services.trainer.assessment import Assessed, Subject, assess
 from services.trainer.embeddings import (
     Embedded,
@@ -36,6 +38,9 @@ from services.trainer.search.bank import Bank
 from services.trainer.search.rounds import MIN_TO_COMPARE
 from services.trainer.search.run import SearchResult, SearchSettings, search
 from services.trainer.search.select import Scores
+from services.trainer.search.tuning_budget import SHARE as TUNING_SHARE
+from services.trainer.tail_tuning import Means
+from services.trainer.tuned_search import TunedSearch
 
 DEFAULT_BUDGET_S: Final = 60.0
 COMPARING_SHARE: Final = 0.5
@@ -54,13 +59,16 @@ Tell = Callable[[int, int], None]
 class Tools:
     """What a job works with. `report` takes progress and raises Cancelled to stop the job;
     `commit` returns when the job may publish, or raises Cancelled; `enough` says that the job shall
-    end with the best that it has.
+    end with the best that it has. `cache`: a folder for copies of backbones; `threads`: for tuning
+    them.
     """
 
     store: Store
     embedder: EmbedderClient
     report: Report
     commit: Callable[[], None]
+    cache: Path
+    threads: int
     enough: Callable[[], bool] = lambda: False
 
 
@@ -105,13 +113,16 @@ def train(tools: Tools, job: pb.TrainingJob) -> pb.TrainingResult:
         # A cancellation comes as an exception out of `tell`, which is called between fits.
         settings = SearchSettings(seed=job.spec.seed, budget_s=SEARCH_SHARE * run.left_s())
         found = search(seen.bank, settings, progress=tell, enough=tools.enough)
+    stated = job.spec.HasField("budget")
+    with phases.phase("tune") if stated else nullcontext(lambda done, total: None) as tell:
+        tuned = _tune(run, material, seen, found, lambda: tell(0, 0))
     with phases.phase("evaluate") as tell:
-        assessed = _assess(run, material, seen, found, lambda: tell(0, 0))
+        assessed = _assess(run, material, seen, tuned, lambda: tell(0, 0))
         pictures = material.pictures(pictured(assessed.evaluation))
     with phases.phase("publish"):
         tools.commit()
         outcome = publication.Outcome(
-            job, material, seen.backbone, assessed.found, assessed.evaluation, pictures
+            job, material, seen.backbone, assessed.found, assessed.evaluation, pictures, tuned.tail
         )
         manifest = publication.publish(tools.store, outcome)
     result = published.result_of(manifest)
@@ -130,6 +141,8 @@ def tidy(tools: Tools, job: pb.TrainingJob) -> None:
     backbone = tools.embedder.backbone(
         f"{finished.features.backbone}@{finished.features.backbone_digest}"
     )
+    if backbone.trunk:  # nothing is cached of a tail: the examples were embedded with its trunk
+        backbone = tools.embedder.backbone(backbone.trunk)
     for table in caches(tools.store, project, Source.of(backbone)):
         table.compact()
 
@@ -140,6 +153,7 @@ def _see(run: Job, material: Material, tell: Tell) -> Seen:
     if asked is not None:
         backbone = run.tools.embedder.backbone(str(asked))
         _check_modality(backbone)
+        _check_whole(backbone)
         return _look(run, material, backbone, "it was asked for", tell)
     usable = backbone_choice.usable(run.tools.embedder.backbones())
     if len(usable) == 1:
@@ -156,6 +170,17 @@ def _check_modality(backbone: backbone_pb2.Backbone) -> None:
             f" {backbone.name}, {backbone_pb2.Modality.Name(backbone.modality)}",
             reason="MODALITY_MISMATCH",
             metadata={"backbone": backbone.name},
+        )
+
+
+def _check_whole(backbone: backbone_pb2.Backbone) -> None:
+    if backbone.trunk:
+        trunk = BackboneName.parse(backbone.trunk).backbone
+        raise FailedPrecondition(
+            f"a backbone that was tuned for a model goes when the model goes; name {trunk}, which"
+            f" it was made of. Received: {backbone.name}",
+            reason="BACKBONE_UNUSABLE",
+            metadata={"missing": "trunk"},
         )
 
 
@@ -210,11 +235,31 @@ def _embed(run: Job, source: Source, material: Material, rows: Indices, tell: Te
     )
 
 
-def _assess(
+def _tune(
     run: Job, material: Material, seen: Seen, found: SearchResult, tick: Callable[[], None]
+) -> TunedSearch:
+    """The search's result with a tuned tail, where one was allowed, and earned its place."""
+    end = time.monotonic() + TUNING_SHARE * run.left_s()
+    means = Means(
+        store=run.tools.store,
+        cache=run.tools.cache,
+        ask=run.tools.embedder.ask,
+        contents=lambda rows: material.contents([int(found.kept[row]) for row in rows]),
+        threads=run.tools.threads,
+        seconds_left=lambda: min(run.left_s(), end - time.monotonic()),
+        tick=tick,
+        stated=run.spec.HasField("budget"),
+        spent_s=run.budget_s - run.left_s(),
+    )
+    return tuned_search.tune(means, seen.backbone, seen.bank, found, run.spec.seed)
+
+
+def _assess(
+    run: Job, material: Material, seen: Seen, tuned: TunedSearch, tick: Callable[[], None]
 ) -> Assessed:
+    """The heat maps of a tuned tail are left out: the embedder has it once it is published."""
     subject = Subject(
-        found=found,
+        found=tuned.found,
         bank=seen.bank,
         backbone=seen.backbone,
         sources=material.sources(),
@@ -223,8 +268,9 @@ def _assess(
         left_s=run.left_s,
         tick=tick,
         sketches=lambda: material.sketches,
-        ask=run.tools.embedder.ask,
+        ask=run.tools.embedder.ask if tuned.tail is None else None,
         contents=material.contents,
+        unknown=tuned.tail.unknown if tuned.tail is not None else None,
     )
     assessed = assess(subject)
     assessed.evaluation.decisions.add(
@@ -232,4 +278,5 @@ def _assess(
         choice=seen.backbone.name.removeprefix("backbones/"),
         reason=seen.reason,
     )
+    assessed.evaluation.decisions.append(tuned.decision)
     return assessed

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import graft
 from graft.embedder.v1 import backbone_pb2
 from graft.model.v1 import evaluation_pb2, model_pb2
-from graft.names import ModelName
+from graft.names import ModelName, VersionName
 from graft.trainer.v1 import training_job_pb2 as pb
 from services.common import artifacts
+from services.common.backbones import tuned
 from services.common.store import Store
+from services.trainer import tail_tuning
 from services.trainer.material import Material
 from services.trainer.published import go_live
 from services.trainer.report.html import Origin, render
@@ -20,7 +22,8 @@ from services.trainer.search.run import SearchResult
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """All that a job came to before it was published; `pictures` are thumbnails by SHA-256."""
+    """All that a job came to before it was published; `pictures` are thumbnails by SHA-256.
+    `tail`: what of the backbone was tuned; None where it is used as it is."""
 
     job: pb.TrainingJob
     material: Material
@@ -28,18 +31,30 @@ class Outcome:
     found: SearchResult
     evaluation: evaluation_pb2.Evaluation
     pictures: Mapping[str, bytes]
+    tail: tail_tuning.TunedTail | None = None
 
 
 def publish(store: Store, outcome: Outcome) -> model_pb2.ModelVersion:
     """Write the version of a job and make it live; answer its manifest. Can be repeated."""
     model = ModelName.parse(outcome.job.spec.model)
     version = artifacts.claim_version(store, model, outcome.job.name)
+    outcome = _with_tail(store, version, outcome)
     outcome.evaluation.model_version = str(version)
     draft = artifacts.Draft(_manifest(outcome), outcome.found.head, outcome.evaluation)
     page = render(outcome.evaluation, _origin(outcome), outcome.pictures)
     manifest = artifacts.publish(store, version, draft, page.encode())
     go_live(store, manifest)
     return manifest
+
+
+def _with_tail(store: Store, version: VersionName, outcome: Outcome) -> Outcome:
+    """The outcome with the stored tail as its backbone. What an attempt before has stored goes: no
+    manifest names it."""
+    tuned.discard(store, version)
+    if outcome.tail is None:
+        return outcome
+    stored = tail_tuning.store_tail(store, version, outcome.backbone, outcome.tail)
+    return replace(outcome, backbone=stored)
 
 
 def _manifest(outcome: Outcome) -> model_pb2.ModelVersion:

@@ -6,8 +6,9 @@ either way there is a sentence for the report.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,17 +19,26 @@ import numpy as np
 from graft.embedder.v1 import backbone_pb2
 from graft.errors import FailedPrecondition
 from graft.names import VersionName
-from services.common.backbones import record, tuned
+from services.common.backbones import tuned
 from services.common.backbones.catalogue import Cache
 from services.common.heads.base import Calibration, Floats
+from services.common.heads.blocks import Block, Blocks
 from services.common.heads.head import Head
 from services.common.store.base import Store
 from services.trainer.activations import Ask, Contents, Wanted, fetch
 from services.trainer.data.split import stratified_folds
 from services.trainer.fitters.base import Doubles, FitError, Indices
+from services.trainer.search.calibrate import deliver_temperature, temper
 from services.trainer.search.cuts import DEFAULT
 from services.trainer.search.held_out import HeldOut
-from services.trainer.search.tail_trial import Case, Outcome, measure, train_on_all, try_tail
+from services.trainer.search.tail_trial import (
+    Case,
+    Outcome,
+    joined,
+    measure,
+    train_on_all,
+    try_tail,
+)
 from services.trainer.search.tuned_heads import lda_heads
 from services.trainer.search.tuning import (
     FOLDS,
@@ -38,6 +48,8 @@ from services.trainer.search.tuning import (
     keep_over,
     worth_trying,
 )
+from services.trainer.search.tuning_budget import Budget, affordable, expected_s
+from services.trainer.search.unknown import Unknown, distances_beyond, fit_unknown_by
 
 if TYPE_CHECKING:  # importing TensorFlow takes seconds that a job without tuning need not spend
     from services.networks.cut import Tail, Weights
@@ -49,8 +61,9 @@ VIEWS: Final = ("", "flip")
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What tuning works with. `tick` is called between steps and may raise to stop the job.
-    `recipe`: how to train; None is that of fitters/tail.py."""
+    """What tuning works with. `stated`: the job's spec names a budget; `spent_s`: of it, before
+    tuning; `seconds_left`: for tuning. `tick` is called between steps and may raise to stop the
+    job. `recipe`: how to train; None is that of fitters/tail.py."""
 
     store: Store
     cache: Path
@@ -59,6 +72,8 @@ class Means:
     threads: int
     seconds_left: Callable[[], float]
     tick: Callable[[], None]
+    stated: bool = True
+    spent_s: float = 0.0
     recipe: Recipe | None = None
 
 
@@ -81,13 +96,13 @@ class Frozen:
 @dataclass(frozen=True, slots=True)
 class TunedTail:
     """A tail that was taken: `head` answers the joined vectors of `endpoints`, calibrated on
-    `held_out`; `vectors` are those of all examples. `strange` is for `held_out.items`."""
+    `held_out`; `vectors` are those of all examples. `unknown`: when it says "I don't know"."""
 
     head: Head
     endpoints: tuple[str, ...]
     vectors: Mapping[str, Floats]
     held_out: HeldOut
-    strange: Doubles | None
+    unknown: Unknown
     outcome: Outcome
     tail: Tail
     weights: Weights
@@ -107,19 +122,11 @@ class OutOfTime(Exception):
     """The budget is spent; what was begun is left."""
 
 
-def attempt(
-    means: Means,
-    frozen: Frozen,
-    *,
-    strange: Callable[[Floats, Floats], Doubles] | None = None,
-) -> Attempt:
-    """Tries to tune the tail of a backbone; whatever comes of it but a cancellation is a verdict.
-
-    `strange` as in tail_trial.Case.
-    """
+def attempt(means: Means, frozen: Frozen) -> Attempt:
+    """Tries to tune the tail of a backbone; what comes of it, but a cancellation, is a verdict."""
     began = time.perf_counter()
     try:
-        found = _attempt(means, frozen, strange)
+        found = _attempt(means, frozen)
     except OutOfTime:
         found = Attempt(Verdict(False, "left: the budget was spent before it was decided"))
     except (FitError, FailedPrecondition) as error:
@@ -127,9 +134,7 @@ def attempt(
     return replace(found, seconds=time.perf_counter() - began)
 
 
-def _attempt(
-    means: Means, frozen: Frozen, strange: Callable[[Floats, Floats], Doubles] | None
-) -> Attempt:
+def _attempt(means: Means, frozen: Frozen) -> Attempt:
     shapes = {each.name: tuple(each.shape) for each in frozen.backbone.endpoints}
     cut = choose_cut(shapes)
     if cut is None or frozen.backbone.trunk:
@@ -141,21 +146,17 @@ def _attempt(
         measured=int(np.isfinite(frozen.right).sum()),
         activation_bytes=wanted.nbytes(len(frozen.y)),
         seconds=0.0,
-        seconds_left=means.seconds_left(),
+        seconds_left=float("inf"),
     )
     verdict = worth_trying(prospect)
-    if not verdict.yes:
-        return Attempt(verdict)
-    return _train(means, frozen, wanted, prospect, strange)
+    if verdict.yes:
+        seconds = expected_s(len(frozen.y), len(VIEWS), math.prod(frozen.backbone.input_size))
+        budget = Budget(means.stated, means.spent_s, means.seconds_left())
+        verdict = affordable(seconds, budget)
+    return _train(means, frozen, wanted, prospect) if verdict.yes else Attempt(verdict)
 
 
-def _train(
-    means: Means,
-    frozen: Frozen,
-    wanted: Wanted,
-    prospect: Prospect,
-    strange: Callable[[Floats, Floats], Doubles] | None,
-) -> Attempt:
+def _train(means: Means, frozen: Frozen, wanted: Wanted, prospect: Prospect) -> Attempt:
     def tick() -> None:
         means.tick()
         if means.seconds_left() <= 0:
@@ -169,6 +170,7 @@ def _train(
     trainer = TailTrainer(tail, endpoints, means.recipe)
     activations = (fetch(means.ask, wanted, means.contents, len(frozen.y), tick),)
     fit = lda_heads(frozen.labels, endpoints)
+    strange = _strange(frozen.backbone, endpoints, frozen.seed)
     case = Case(activations, frozen.y, fit, frozen.seed, tick, strange)
     seconds = measure(trainer, case).trial_s(len(frozen.y), len(VIEWS), trainer.batch)
     now = replace(prospect, seconds=seconds, seconds_left=means.seconds_left())
@@ -186,19 +188,41 @@ def _train(
         return Attempt(verdict, outcome=outcome)
     views, head = train_on_all(trainer, case, outcome)
     assert isinstance(head, Head)
+    stretch = deliver_temperature(outcome.log_proba[None], frozen.y[outcome.items])
+    answers = temper(outcome.log_proba[None], stretch)
     made = TunedTail(
-        head=head.calibrated(Calibration(outcome.temperature)),
+        head=head.calibrated(Calibration(outcome.temperature * stretch)),
         endpoints=endpoints,
         vectors=views[0],
-        held_out=HeldOut(
-            outcome.items, outcome.log_proba[None], outcome.fold[None], plan.train_share
-        ),
-        strange=outcome.strange,
+        held_out=HeldOut(outcome.items, answers, outcome.fold[None], plan.train_share),
+        unknown=_unknown(head, views[0], outcome.strange, answers),
         outcome=outcome,
         tail=tail,
         weights=trainer.weights(),
     )
     return Attempt(verdict, outcome=outcome, tuned=made)
+
+
+def _strange(
+    backbone: backbone_pb2.Backbone, endpoints: Sequence[str], seed: int
+) -> Callable[[Floats, Floats], Doubles]:
+    """How far held-out examples lie from what a tail was trained on, seen as a head sees them."""
+    dims = {each.name: int(each.dim) for each in backbone.endpoints}
+    ends = np.cumsum([dims[name] for name in endpoints])[:-1]
+
+    def strange(train: Floats, test: Floats) -> Doubles:
+        parts = np.split(train, ends, axis=1)
+        blocks = Blocks(tuple(Block(p.shape[1], 1.0, bool(p.min() >= 0)) for p in parts))
+        return distances_beyond(blocks.features(train), blocks.features(test), seed=seed)
+
+    return strange
+
+
+def _unknown(
+    head: Head, vectors: Mapping[str, Floats], strange: Doubles | None, answers: Floats
+) -> Unknown:
+    assert strange is not None
+    return fit_unknown_by(head.blocks.features(joined(vectors)), strange, answers)
 
 
 def _endpoints(asked: tuple[str, ...], tail: Tail) -> tuple[str, ...]:
@@ -221,8 +245,8 @@ def _cut(means: Means, backbone: backbone_pb2.Backbone, endpoint: str) -> Tail:
     return cut(module.call, tf.TensorSpec([None, height, width, 3], tf.float32), [endpoint])
 
 
-def store(
-    means: Means, version: VersionName, trunk: backbone_pb2.Backbone, made: TunedTail
+def store_tail(
+    store: Store, version: VersionName, trunk: backbone_pb2.Backbone, made: TunedTail
 ) -> backbone_pb2.Backbone:
     """Stores the tail of a version; its record is what the manifest names as the backbone."""
     from services.networks import saved_tail
@@ -230,7 +254,7 @@ def store(
     with TemporaryDirectory(prefix="graft-tail-") as folder:
         saved_tail.save(made.tail, made.weights, Path(folder))
         return tuned.store_tail(
-            means.store,
+            store,
             version,
             trunk,
             cut=made.tail.cut,
@@ -239,10 +263,12 @@ def store(
         )
 
 
-def describe(backbone: backbone_pb2.Backbone) -> str:
+def describe(trunk: backbone_pb2.Backbone, made: TunedTail | None) -> str:
     """What was chosen, for the report's decision on `tuning`."""
-    return (
-        f"the layers after {' and '.join(backbone.cut)} of {backbone.trunk}, tuned"
-        if (backbone.trunk)
-        else f"none: {record.name_of(backbone)} as it is"
-    )
+    if made is None:
+        return "none"
+    return f"the layers of {trunk.name.removeprefix('backbones/')} after {_cut_name(made)}"
+
+
+def _cut_name(made: TunedTail) -> str:
+    return " and ".join(made.tail.cut)

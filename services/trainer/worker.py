@@ -25,7 +25,7 @@ from graft.content import Problem
 from graft.errors import Cancelled, GraftError, Internal
 from graft.names import JobName
 from graft.trainer.v1 import training_job_pb2 as pb
-from services.common import telemetry
+from services.common import cpu, telemetry
 from services.common.settings import from_process
 from services.common.store import open_store
 from services.trainer import pipeline
@@ -140,6 +140,7 @@ def _private_stdout() -> BinaryIO:
 def main() -> None:
     """Work until the trainer is gone."""
     die_with_parent()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the trainer's affair
     worker = Worker(os.fdopen(0, "rb", closefd=False), _private_stdout())
     settings = from_process("trainer")
@@ -147,8 +148,15 @@ def main() -> None:
     store = open_store(settings.store_url, os.environ)
     channel = open_blocking_channel(settings.embedder, retries=False)  # the client repeats calls
     client = EmbedderClient(channel, settings.embedder, worker.stopped)
-    enough = worker.enough.is_set
-    tools = pipeline.Tools(store, client, worker.report, worker.commit, enough)
+    tools = pipeline.Tools(
+        store,
+        client,
+        worker.report,
+        worker.commit,
+        settings.cache,
+        settings.cpu_threads or cpu.available_threads(),
+        worker.enough.is_set,
+    )
     threading.Thread(target=worker.listen, name="listen", daemon=True).start()
     worker.say("ready")
     while True:

@@ -79,6 +79,38 @@ def fit_unknown(
     return _calibrate(familiarity, distances[here], odds, kept_share)
 
 
+def fit_unknown_by(
+    features: Floats, distances: Doubles, log_proba: Floats, *, kept_share: float = KEPT_SHARE
+) -> Unknown:
+    """As `fit_unknown`, where what an example is turned into was learned from examples, too.
+
+    `features` float32 `[n, d]` are those of all examples. `distances` `[m]` (see
+    `distances_beyond`) and the calibrated answers `log_proba` `[r, m, c]` belong to held-out
+    examples, whose features nothing was learned from. Raises Internal as `fit_unknown` does.
+    """
+    try:
+        familiarity = fit_familiarity(features)
+    except FitError as cause:
+        raise Internal(f"what is unknown could not be told: {cause}") from cause
+    if len(distances) < LEAST_HELD_OUT:
+        return Unknown(familiarity, kept_share, None, 0)
+    return _calibrate(familiarity, distances, held_out_odds(log_proba), kept_share)
+
+
+def distances_beyond(train: Floats, test: Floats, *, seed: int = 0) -> Doubles:
+    """About how far each of held-out features `test` `[t, d]` would be from a subspace of all
+    examples, told from features `train` `[n, d]` of the others; `[t]`.
+
+    As in `held_out_distances`, the mean distance is taken to grow with 1 / s, s the share of the
+    examples that the subspace is of: half of `train` tells by how much. Raises FitError.
+    """
+    near = fit_familiarity(train).distance(test).astype(np.float64)
+    half = np.random.default_rng([seed, 5]).permutation(len(train))[: -(-len(train) // 2)]
+    far = fit_familiarity(train[half]).distance(test).astype(np.float64)
+    left_out = len(test) / (len(train) + len(test))
+    return np.asarray(near - left_out * max(0.0, float((far - near).mean())))
+
+
 def _rows(n: int, items: Indices, seed: int) -> Indices:
     """The examples that are looked at, ascending: all, or those with answers before others."""
     if n <= FIT_ROWS:

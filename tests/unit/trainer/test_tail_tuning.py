@@ -28,7 +28,8 @@ from services.embedder.views import find
 from services.networks.module import load_module
 from services.trainer.fitters.tail import Recipe
 from services.trainer.search.tuning import MIN_MISTAKES
-from services.trainer.tail_tuning import Frozen, Means, attempt, describe, store
+from services.trainer.search.tuning_budget import BATCH
+from services.trainer.tail_tuning import Frozen, Means, attempt, describe, store_tail
 from tests.support import savedmodel, textures
 
 VERSION = VersionName.parse("projects/default/models/stripes/versions/1")
@@ -107,9 +108,9 @@ def test_a_tail_that_helps_is_taken_stored_and_served(world: World) -> None:
     assert found.verdict.yes, found.verdict.reason
     assert found.tuned is not None
     assert found.tuned.endpoints == ("default", "map")
-    stored = store(world.means(), VERSION, world.trunk, found.tuned)
+    stored = store_tail(world.store, VERSION, world.trunk, found.tuned)
     assert catalogue.find(world.store, record.name_of(stored)) == stored
-    assert describe(stored) == f"the layers after map of {record.name_of(world.trunk)}, tuned"
+    assert describe(world.trunk, found.tuned) == "the layers of stripes after map"
 
     options = EngineOptions(threads=savedmodel.THREADS, max_batch=8)
     engine = Loader(world.store, Cache(world.folder / "served", world.store), options).load(
@@ -122,13 +123,17 @@ def test_a_tail_that_helps_is_taken_stored_and_served(world: World) -> None:
         assert np.abs(vectors[name] - trained[:8]).max() < 1e-3 * np.abs(trained).max()
 
     files, y = textures.pictures(100, seed=2)
-    right = 0
+    parts = []
     for start in range(0, len(files), 8):
         some = np.stack([prepare(decode_picture(file)) for file in files[start : start + 8]])
-        parts = engine.run(some, found.tuned.endpoints)
-        x = np.concatenate([parts[name] for name in found.tuned.endpoints], axis=1)
-        right += int((found.tuned.head.answer(x).best == y[start : start + 8]).sum())
-    assert right / len(files) > 0.9
+        vectors = engine.run(some, found.tuned.endpoints)
+        parts.append(np.concatenate([vectors[name] for name in found.tuned.endpoints], axis=1))
+    x = np.concatenate(parts)
+    assert (found.tuned.head.answer(x).best == y).mean() > 0.9
+    unknown, head = found.tuned.unknown, found.tuned.head
+    assert unknown.measured_kept_share == pytest.approx(0.95, abs=0.03)
+    flagged = unknown.familiarity.unknown(head.blocks.features(x), head.logits(x))
+    assert flagged.mean() < 0.15
 
 
 def test_labels_that_mean_nothing_leave_it_frozen_and_say_why(world: World) -> None:
@@ -173,6 +178,21 @@ def test_a_budget_that_ends_meanwhile_leaves_it_frozen(world: World) -> None:
 def test_an_estimate_beyond_the_budget_is_not_tried(world: World) -> None:
     found = attempt(world.means(seconds_left=lambda: 0.001), world.frozen())
     assert found.verdict.reason.startswith("not tried: it would take about")
+    assert found.verdict.reason.endswith("0 s are left; `--budget 1m` allows it")
+
+
+def test_where_no_budget_is_stated_it_is_not_tried_however_much_time_is_left(world: World) -> None:
+    before = world.asked
+    found = attempt(world.means(stated=False), world.frozen())
+    assert found.verdict.reason.startswith("not tried: it would take about")
+    assert found.verdict.reason.endswith(" s; `--budget 1m` allows it")
+    assert world.asked == before
+    few = world.frozen(right=np.ones(len(world.y)))
+    assert "too little to gain" in attempt(world.means(stated=False), few).verdict.reason
+
+
+def test_the_estimate_knows_the_batch_of_the_recipe() -> None:
+    assert Recipe().batch == BATCH
 
 
 def test_a_cancellation_passes_through(world: World) -> None:

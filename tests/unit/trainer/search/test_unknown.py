@@ -11,7 +11,13 @@ from services.common.heads.familiarity import NEVER
 from services.trainer.data.split import stratified_folds
 from services.trainer.fitters.familiarity import FIT_ROWS
 from services.trainer.search.examples import Examples
-from services.trainer.search.unknown import Unknown, fit_unknown, low_quantile
+from services.trainer.search.unknown import (
+    Unknown,
+    distances_beyond,
+    fit_unknown,
+    fit_unknown_by,
+    low_quantile,
+)
 from tests.support.mean_head import mean_head
 
 DIM = 60
@@ -174,3 +180,48 @@ def test_classes_of_one_example_take_no_part_and_do_no_harm() -> None:
     examples = Examples(x, y, tuple("abcdef"), np.arange(33))
     unknown = fit_unknown(examples, *_held_out(examples))
     assert unknown.count == 30
+
+
+def _by_folds(examples: Examples) -> Unknown:
+    """As a tuned tail measures: each third by what was learned from the other two."""
+    plan = stratified_folds(examples.y, examples.groups, folds=3)
+    distances = np.zeros(len(examples.y))
+    log_proba = np.zeros((1, len(examples.y), len(examples.labels)), np.float32)
+    for fold in plan.folds:
+        train, test = examples.x[fold.train], examples.x[fold.test]
+        distances[fold.test] = distances_beyond(train, test)
+        head = mean_head(train, examples.y[fold.train], examples.labels)
+        log_proba[0, fold.test] = head.log_proba(test)
+    return fit_unknown_by(examples.x, distances, log_proba)
+
+
+def test_distances_told_by_the_caller_keep_the_stated_share_of_new_inputs() -> None:
+    flagged, held = [], []
+    for seed in range(8):
+        examples = _examples(100, seed=seed)
+        unknown = _by_folds(examples)
+        flagged.append(_flagged(examples, unknown, _draw(1000, 4, 100 + seed)[0]).mean())
+        assert unknown.measured_kept_share is not None
+        held.append(unknown.measured_kept_share)
+    assert np.mean(held) == pytest.approx(0.95, abs=0.02)
+    assert np.mean(flagged) == pytest.approx(0.05, abs=0.025)
+
+
+def test_held_out_distances_are_told_as_of_all_examples() -> None:
+    few, many = _draw(60, 4, 0)[0], _draw(90, 4, 0)[0]
+    fresh = _draw(500, 4, 1)[0]
+    beyond = distances_beyond(few, fresh[:30]).mean()  # 60 of 90: two thirds
+    plain = fit_unknown_by(few, np.zeros(0), np.zeros((1, 0, 4), np.float32)).familiarity
+    full = fit_unknown_by(many, np.zeros(0), np.zeros((1, 0, 4), np.float32)).familiarity
+    short, long = full.distance(fresh).mean(), plain.distance(fresh).mean()
+    assert short < long
+    assert abs(beyond - full.distance(fresh[:30]).mean()) < abs(
+        plain.distance(fresh[:30]).mean() - full.distance(fresh[:30]).mean()
+    )
+
+
+def test_without_held_out_distances_nothing_is_flagged() -> None:
+    x = _draw(20, 2, 0)[0]
+    unknown = fit_unknown_by(x, np.zeros(2), np.zeros((1, 2, 2), np.float32))
+    assert unknown.familiarity.below == NEVER
+    assert (unknown.measured_kept_share, unknown.count) == (None, 0)

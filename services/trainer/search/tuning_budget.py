@@ -1,0 +1,57 @@
+"""Whether the budget allows tuning, told before TensorFlow is imported and a map fetched. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from services.trainer.search.tuning import Costs, Verdict
+
+USUAL = Costs(step_s=0.0066, forward_s=0.0022)
+"""Of one example of 224 x 224 pixels through the last stage of mobilenet_v2_100_224, two busy
+cores. With a step at three forward passes, they make the median of the estimates for 250 examples
+in benchmarks/results/tuning.json: 93 s."""
+USUAL_PIXELS = 224 * 224
+FETCH_S = 0.03
+"""For the maps of one view of one such example."""
+START_S = 10.0
+"""For importing TensorFlow, and for making the graphs and running each for the first time."""
+BATCH = 80
+"""Examples of a step, about: that of fitters/tail.py, which cannot be asked without TensorFlow."""
+SHARE = 0.8
+"""Of what is left of the budget when the search has ended, for tuning; the rest is for the
+report."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a job may spend on tuning. `stated`: its spec names a budget; `spent_s`: what it has
+    taken before; `left_s`: what is left for tuning."""
+
+    stated: bool
+    spent_s: float
+    left_s: float
+
+
+def expected_s(n: int, views: int, pixels: int) -> float:
+    """About how many seconds tuning takes on n pictures of so many pixels."""
+    large = pixels / USUAL_PIXELS
+    return START_S + large * (USUAL.trial_s(n, views, BATCH) + n * views * FETCH_S)
+
+
+def affordable(seconds: float, budget: Budget) -> Verdict:
+    """Whether tuning, which would take about so long, fits; if not, what would allow it."""
+    if budget.stated and seconds <= budget.left_s:
+        return Verdict(True, "")
+    left = f", {max(0.0, budget.left_s):.0f} s are left" if budget.stated else ""
+    needed = budget.spent_s + seconds / SHARE
+    return Verdict(
+        False,
+        f"not tried: it would take about {seconds:.0f} s{left};"
+        f" `--budget {_round(needed)}` allows it",
+    )
+
+
+def _round(seconds: float) -> str:
+    """A time of minutes, not shorter, as the command line takes it."""
+    return f"{math.ceil(seconds / 60)}m"
