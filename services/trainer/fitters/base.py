@@ -8,7 +8,7 @@ features themselves, at a fraction of the cost where n is a few hundred and d so
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,20 @@ class LinearFit:
     def logits(self, z: Doubles) -> Doubles:
         """Logits `[n, c]` of rows `[n, r]`."""
         return np.asarray(z @ self.weight + self.bias)
+
+
+def class_sums(z: NDArray[np.floating[Any]], y: Indices, classes: int) -> Doubles:
+    """The sum of the rows `[n, r]` of each class, `[c, r]`: 0 for a class without rows.
+
+    Without a matrix of classes by rows, which of ten thousand classes would fill the memory.
+    """
+    count = np.bincount(y, minlength=classes)
+    found = np.zeros((classes, z.shape[1]))
+    sizes = count[count > 0]
+    ordered = z[np.argsort(y, kind="stable")]
+    starts = np.cumsum(sizes) - sizes
+    found[count > 0] = np.add.reduceat(ordered, starts, axis=0, dtype=np.float64)
+    return found
 
 
 def log_prior(counts: Indices) -> Doubles:

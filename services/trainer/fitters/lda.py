@@ -19,7 +19,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from services.trainer.fitters.base import Doubles, FitError, Indices, LinearFit, log_prior
+from services.trainer.fitters.base import (
+    Doubles,
+    FitError,
+    Indices,
+    LinearFit,
+    class_sums,
+    log_prior,
+)
 
 # From hardly any shrinkage to nearly the class means.
 SHRINKAGES = (0.03, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 10.0)
@@ -39,13 +46,11 @@ class Moments:
     @classmethod
     def of(cls, z: NDArray[np.floating[Any]], y: Indices, classes: int) -> Self:
         """The sums of rows `[n, r]` with class indices `[n]`."""
-        count = np.bincount(y, minlength=classes).astype(np.int64)
-        total = np.zeros((classes, z.shape[1]))
-        sizes = count[count > 0]
-        ordered = z[np.argsort(y, kind="stable")]
-        starts = np.cumsum(sizes) - sizes
-        total[count > 0] = np.add.reduceat(ordered, starts, axis=0, dtype=np.float64)
-        return cls(count, total, (z.T @ z).astype(np.float64))
+        return cls(
+            np.bincount(y, minlength=classes).astype(np.int64),
+            class_sums(z, y, classes),
+            (z.T @ z).astype(np.float64),
+        )
 
     def __add__(self, other: Moments) -> Moments:
         return Moments(

@@ -14,7 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.trainer.fitters.base import Doubles, FitError, Indices, LinearFit, log_prior
+from services.trainer.fitters.base import (
+    Doubles,
+    FitError,
+    Indices,
+    LinearFit,
+    class_sums,
+    log_prior,
+)
 
 # As shares of the mean eigenvalue: from hardly any to nearly the class means.
 STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0)
@@ -23,6 +30,8 @@ ALONE = 0.3
 # Turns differences of fitted indicators into log odds; a temperature does the rest.
 SHARPNESS = 10.0
 _ROUNDING = 1e-9
+# Classes whose errors are in memory at once.
+_CHUNK = 512
 
 
 @dataclass(frozen=True)
@@ -41,19 +50,14 @@ def fit_ridge(z: Doubles, y: Indices, classes: int, *, copies: int = 1) -> Ridge
     mean = z.mean(axis=0)
     centred = z - mean
     values, vectors = _decompose(centred)
-    target = np.zeros((len(y), classes))
-    target[np.arange(len(y)), y] = 1.0
-    target -= target.mean(axis=0)
-    inner = vectors.T @ target
+    inner = class_sums(vectors, y, classes).T  # U' T; the columns of U sum to 0
     scale = float(values.sum()) / len(z)
     strength = ALONE
     if np.bincount(y, minlength=classes).max() > copies:
-        errors = [
-            _left_out_error(vectors, values, s * scale, inner, target, copies) for s in STRENGTHS
-        ]
+        errors = [_left_out_error(vectors, values, s * scale, inner, y, copies) for s in STRENGTHS]
         strength = STRENGTHS[int(np.argmin(errors))]
-    dual = vectors @ (inner / (values + strength * scale)[:, None])
-    weight = SHARPNESS * (centred.T @ dual)
+    solved = SHARPNESS * inner / (values + strength * scale)[:, None]
+    weight = np.linalg.multi_dot([centred.T, vectors, solved])
     bias = log_prior(np.bincount(y, minlength=classes)) - mean @ weight
     return RidgeFit(weight, bias, strength)
 
@@ -77,15 +81,21 @@ def _left_out_error(
     values: Doubles,
     penalty: float,
     inner: Doubles,
-    target: Doubles,
+    y: Indices,
     copies: int,
 ) -> float:
     """The mean squared error of every example under the fit without it and its views."""
     shrunk = values / (values + penalty)
-    residual = target - vectors @ (shrunk[:, None] * inner)
-    n = len(target)
+    n, classes = len(y), inner.shape[1]
     by_example = vectors.reshape(copies, n // copies, -1)
     block = np.einsum("ane,e,bne->nab", by_example, shrunk, by_example) + 1 / n
     inverse = np.linalg.inv(np.eye(copies) - block + _ROUNDING * np.eye(copies))
-    errors = np.einsum("nab,bnc->anc", inverse, residual.reshape(copies, n // copies, -1))
-    return float(np.mean(errors**2))
+    total = 0.0
+    for start in range(0, classes, _CHUNK):
+        some = slice(start, start + _CHUNK)
+        target = (y[:, None] == np.arange(classes)[some]).astype(np.float64)
+        target -= target.mean(axis=0)
+        residual = target - vectors @ (shrunk[:, None] * inner[:, some])
+        errors = np.einsum("nab,bnc->anc", inverse, residual.reshape(copies, n // copies, -1))
+        total += float(np.vdot(errors, errors))
+    return float(total / (n * classes))

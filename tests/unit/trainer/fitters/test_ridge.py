@@ -70,8 +70,21 @@ def test_leave_one_out_gives_the_error_of_actually_leaving_out(copies: int) -> N
     target = np.eye(3)[y] - np.bincount(y) / len(y)
     for strength in STRENGTHS:
         penalty = strength * _scale(z)
-        found = ridge._left_out_error(vectors, values, penalty, vectors.T @ target, target, copies)
+        found = ridge._left_out_error(vectors, values, penalty, vectors.T @ target, y, copies)
         assert found == pytest.approx(_left_out(z, y, strength, copies), rel=1e-6)
+
+
+def test_classes_are_taken_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    z, y = _blobs(20, 30, 2.0)
+    whole = fit_ridge(z, y, 3)
+    monkeypatch.setattr(ridge, "_CHUNK", 2)
+    assert fit_ridge(z, y, 3).strength == whole.strength
+    values, vectors = ridge._decompose(z - z.mean(axis=0))
+    inner = vectors.T @ np.eye(3)[y]
+    for strength in STRENGTHS:
+        penalty = strength * _scale(z)
+        found = ridge._left_out_error(vectors, values, penalty, inner, y, 1)
+        assert found == pytest.approx(_left_out(z, y, strength, 1), rel=1e-6)
 
 
 def test_more_noise_asks_for_more_strength() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.trainer.search.bank import Bank
+from services.trainer.search.bank import Bank, Vectors
 from services.trainer.search.cuts import DEFAULT, LAST, Cut
 from services.trainer.search.examples import Examples
 
@@ -15,7 +15,7 @@ def _bank() -> Bank:
     rng = np.random.default_rng(0)
     early = rng.random((6, 3)).astype(np.float16)
     last = rng.normal(size=(6, 4)).astype(np.float32)
-    flipped = {"early": early[:, ::-1], DEFAULT: -last}
+    flipped: dict[str, Vectors] = {"early": early[:, ::-1], DEFAULT: -last}
     return Bank(
         {"early": early, DEFAULT: last},
         np.array([0, 1, 2, 0, 1, 1]),

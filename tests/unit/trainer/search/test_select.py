@@ -53,7 +53,7 @@ def test_the_excess_is_paired_so_that_hard_items_cancel_out() -> None:
     gap, error = excess(_scores((hard + worse).tolist()), _scores(hard.tolist()))
     assert gap == pytest.approx(0.1)
     assert error == pytest.approx(np.std([0.11, 0.10, 0.09, 0.10], ddof=1) / 2)
-    assert excess(_scores([0.5]), _scores([0.2])) == (pytest.approx(0.3), 0.0)
+    assert excess(_scores([0.5]), _scores([0.2])) == pytest.approx((0.3, 0.0))
 
 
 def test_every_candidate_is_given_a_reason() -> None:
