@@ -41,9 +41,12 @@ MIN_TO_COMPARE: Final = 3
 MIN_FOR_MLP: Final = 50
 FINALISTS: Final = 5
 # With so many examples or fewer all repeats are made from the beginning.
-FEW: Final = 300
+FEW: Final = 150
 # Standard errors of the paired difference from the lowest loss within which a finalist is averaged.
 NEAR: Final = 2.0
+
+# The coordinates of all spaces together; what would go beyond is not tried.
+MAX_SPACE_BYTES: Final = 1 << 30
 
 About = tuple[tuple[str, str], ...]
 
@@ -61,7 +64,8 @@ class Rounds:
     root: bool = True
     trials: list[Trial] = field(default_factory=list)
     scores: list[Scores | None] = field(default_factory=list)
-    untried: list[tuple[HeadSpec, About, float]] = field(default_factory=list)
+    untried: list[tuple[HeadSpec, About, str]] = field(default_factory=list)
+    held_bytes: int = 0
 
     def run(self) -> int:
         """Run all rounds; the index of the trial that is taken, -1 when every one failed."""
@@ -134,9 +138,9 @@ class Rounds:
         about: About = (("cut", str(cut)), ("scaling", "standard" if standard else "l2"))
         if views:
             about = (*about, ("views", str(len(self.bank.views))))
-        cost = self._cost_s(family, cut, self._first)
-        if self.trials and cost > self.left_s():
-            self.untried += [(spec, about, cost) for spec in family.specs]
+        obstacle = self._obstacle(family, cut) if self.trials else ""
+        if obstacle:
+            self.untried += [(spec, about, obstacle) for spec in family.specs]
             self.watch.done += len(self._first.folds)
             return
         try:
@@ -144,7 +148,22 @@ class Rounds:
         except FitError as cause:
             self._add([Trial(spec, None, 0, 0.0, error=str(cause)) for spec in family.specs])
             return
+        self.held_bytes += space.z.nbytes
         self._add(self._run(Contender(family, space, about), self._first))
+
+    def _obstacle(self, family: Family, cut: Cut) -> str:
+        """Why there is no time or no memory to try a family, or nothing."""
+        cost = self._cost_s(family, cut, self._first)
+        if cost > self.left_s():
+            return f"it would take about {cost:.0f} s, more than was left of the budget"
+        n = len(self.bank.y)
+        size = 8 * n * min(n, self._dim(cut))
+        if self.held_bytes + size > MAX_SPACE_BYTES:
+            return (
+                f"with it the features would take {(self.held_bytes + size) >> 20} MiB, the limit"
+                f" is {MAX_SPACE_BYTES >> 20} MiB"
+            )
+        return ""
 
     def _space(self, cut: Cut, standard: bool, views: bool) -> Space:
         if standard:

@@ -262,9 +262,9 @@ def _untried(rounds: Rounds) -> list[CandidateRow]:
             None,
             0.0,
             False,
-            f"not tried: it would take about {cost:.0f} s, more than was left of the budget",
+            f"not tried: {obstacle}",
         )
-        for spec, about, cost in rounds.untried
+        for spec, about, obstacle in rounds.untried
     ]
 
 
