@@ -9,26 +9,33 @@ from sklearn.datasets import load_iris
 from graft.model.v1 import evaluation_pb2 as pb
 from services.trainer.evaluate.metrics import measure
 from services.trainer.evaluate.proto import Source, evaluate_search, to_evaluation
+from services.trainer.search.bank import Bank
 from services.trainer.search.examples import Examples
-from services.trainer.search.run import search
+from services.trainer.search.run import SearchResult, search
 
 LABELS = ("setosa", "versicolor", "virginica")
 
 
-def _iris(k: int) -> tuple[Examples, list[Source]]:
+def _iris(k: int) -> tuple[Bank, list[Source]]:
     x, y = load_iris(return_X_y=True)
     keep = np.concatenate([np.flatnonzero(y == c)[:k] for c in range(3)])
     examples = Examples(
         x[keep].astype(np.float32), y[keep].astype(np.int64), LABELS, np.arange(len(keep))
     )
-    return examples, [Source(f"{LABELS[y[i]]}/{i}.png", f"{i:064x}") for i in keep]
+    return Bank.of(examples), [Source(f"{LABELS[y[i]]}/{i}.png", f"{i:064x}") for i in keep]
 
 
 @pytest.fixture(scope="module")
-def iris() -> tuple[pb.Evaluation, list[Source]]:
-    examples, sources = _iris(30)
+def searched() -> tuple[SearchResult, list[Source]]:
+    bank, sources = _iris(30)
+    return search(bank), sources
+
+
+@pytest.fixture(scope="module")
+def iris(searched: tuple[SearchResult, list[Source]]) -> tuple[pb.Evaluation, list[Source]]:
     data = pb.DataSummary(example_count=90, warnings=["from the import"])
-    return evaluate_search(search(examples), examples, sources, data), sources
+    result, sources = searched
+    return evaluate_search(result, sources, data, np.full(3, 30)), sources
 
 
 def test_scores_stand_with_their_method(iris: tuple[pb.Evaluation, list[Source]]) -> None:
@@ -63,11 +70,23 @@ def test_mistakes_name_the_file_and_its_digest(iris: tuple[pb.Evaluation, list[S
         assert mistake.truth != mistake.answer
 
 
-def test_candidates_carry_what_was_tried(iris: tuple[pb.Evaluation, list[Source]]) -> None:
-    candidates = iris[0].candidates
-    assert len(candidates) == 17
+def test_candidates_carry_what_was_tried(
+    searched: tuple[SearchResult, list[Source]], iris: tuple[pb.Evaluation, list[Source]]
+) -> None:
+    candidates, rows = iris[0].candidates, searched[0].rows
     assert sum(c.chosen for c in candidates) == 1
-    assert all(c.HasField("log_loss") and c.duration.nanos > 0 for c in candidates)
+    for candidate, row in zip(candidates, rows, strict=True):
+        assert (candidate.kind, dict(candidate.parameters)) == (row.kind, row.parameters)
+        assert (candidate.chosen, candidate.reason) == (row.chosen, row.reason)
+        assert candidate.log_loss == row.log_loss
+        assert candidate.duration.ToNanoseconds() == pytest.approx(1e9 * row.seconds, abs=1)
+
+
+def test_a_class_counts_all_its_examples_those_never_measured_too(
+    searched: tuple[SearchResult, list[Source]],
+) -> None:
+    found = evaluate_search(*searched, pb.DataSummary(), np.array([30, 31, 99]))
+    assert [c.example_count for c in found.per_class] == [30, 31, 99]
 
 
 def test_it_survives_its_stored_form(iris: tuple[pb.Evaluation, list[Source]]) -> None:
@@ -75,8 +94,8 @@ def test_it_survives_its_stored_form(iris: tuple[pb.Evaluation, list[Source]]) -
 
 
 def test_one_example_a_class_has_no_scores_and_says_why() -> None:
-    examples, sources = _iris(1)
-    found = evaluate_search(search(examples), examples, sources, pb.DataSummary())
+    bank, sources = _iris(1)
+    found = evaluate_search(search(bank), sources, pb.DataSummary(), bank.class_counts)
     assert found.method == "none"
     assert not found.HasField("accuracy")
     assert [(c.label, c.example_count) for c in found.per_class] == [(name, 1) for name in LABELS]
