@@ -1,12 +1,16 @@
 """Everything that the report says of a model, put together within the time that is left.
 
-What every reader needs comes first; what only some need is left out when the budget is spent.
+What every reader needs comes first; what only some need is left out when the budget is spent, and
+given up when it turns out to need more than is left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -16,8 +20,8 @@ from graft.errors import GraftError
 from graft.model.v1 import evaluation_pb2 as pb
 from services.common.heads.base import Floats
 from services.trainer import heat
-from services.trainer.evaluate import heat_maps
 from services.trainer.data.sketch import Sketches
+from services.trainer.evaluate import heat_maps
 from services.trainer.evaluate.decisions import decisions
 from services.trainer.evaluate.duplicate_findings import duplicate_findings
 from services.trainer.evaluate.findings import (
@@ -37,6 +41,9 @@ from services.trainer.search.bank import Bank
 from services.trainer.search.run import SearchResult
 from services.trainer.search.unknown import Unknown, fit_unknown
 from services.trainer.search.unknown_check import check_unknown
+
+TIMED_STEPS: Final = 3
+"""Steps of a part from which the time of the rest is told."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +88,33 @@ def assess(subject: Subject) -> Assessed:
         for part in (_findings, _learning_curve, _shortcuts, _baselines, _heat_maps):
             done.tick()
             if done.left_s() > 0:
-                part(evaluation, done)
+                with suppress(_Spent):
+                    part(evaluation, done)
         return Assessed(done.found, evaluation)
+
+
+class _Spent(Exception):
+    """A part of the report would take longer than there is time."""
+
+
+class _Meter:
+    """Owns the clock of one part, of which each step takes about as long as its share of `work`."""
+
+    def __init__(self, subject: Subject, work: Sequence[int]) -> None:
+        self._subject = subject
+        self._done = np.cumsum([0, *work])
+        self._at = 0
+        self._began = time.monotonic()
+
+    def step(self) -> None:
+        """Say that the next step begins; raises _Spent when time is too short for the rest."""
+        self._subject.tick()
+        done, whole = self._done[self._at], self._done[-1]
+        took = time.monotonic() - self._began
+        rest_s = took * (whole - done) / done if self._at >= TIMED_STEPS else 0.0
+        if self._subject.left_s() <= rest_s:
+            raise _Spent
+        self._at += 1
 
 
 def _kept(subject: Subject) -> Subject:
@@ -160,6 +192,7 @@ def _baselines(evaluation: pb.Evaluation, subject: Subject) -> None:
                 found.examples,
                 found.plan,
                 seed=subject.seed,
+                left_s=subject.left_s,
             )
         )
 
@@ -174,8 +207,9 @@ def _learning_curve(evaluation: pb.Evaluation, subject: Subject) -> None:
         return refit.logits(train, examples.y[train], classes, test)
 
     plan = plan_subsamples(examples.y, examples.groups, seed=subject.seed)
+    meter = _Meter(subject, [len(each.train) for each in plan.subsamples])
     try:
-        measured = measure_curve(answer, examples.y, examples.groups, plan, proceed=subject.tick)
+        measured = measure_curve(answer, examples.y, examples.groups, plan, proceed=meter.step)
     except FitError:  # subsamples of one example a class have no spread
         return
     if measured is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,19 +52,26 @@ class _Means:
 
 
 def baselines(
-    x: Floats, y: Indices, plan: SplitPlan, items: Indices, right: NDArray[np.bool_], *, seed: int
+    x: Floats,
+    y: Indices,
+    plan: SplitPlan,
+    items: Indices,
+    right: NDArray[np.bool_],
+    *,
+    seed: int,
+    left_s: Callable[[], float] = lambda: math.inf,
 ) -> tuple[Baseline, ...]:
     """Majority class, nearest neighbour, random forest and logistic regression beside the model.
 
     `x` float32 `[n, d]`, `y` `[n]`; `items` `[m]`, ascending, are the examples on which the model
     was measured while held out in the first repeat of `plan`, `right` `[m]` whether it was right.
-    As many folds of that repeat are answered as MAX_SECONDS allows; none where a single one would
-    take longer. Nothing where nothing was held out.
+    As many folds of that repeat are answered as MAX_SECONDS, or the seconds that `left_s` tells,
+    allow; none where a single one would take longer. Nothing where nothing was held out.
     """
     folds = [fold for fold in plan.folds if fold.repeat == 0]
     if not folds or not len(items):
         return ()
-    return tuple(_compare(means, x, y, folds, items, right) for means in _all(x, seed))
+    return tuple(_compare(means, x, y, folds, items, right, left_s) for means in _all(x, seed))
 
 
 def _all(x: Floats, seed: int) -> tuple[_Means, ...]:
@@ -88,22 +96,26 @@ def _compare(
     folds: list[Fold],
     items: Indices,
     right: NDArray[np.bool_],
+    left_s: Callable[[], float],
 ) -> Baseline:
     classes = int(y.max()) + 1
     one_s = means.estimate_s(len(folds[0].train), x.shape[1], classes)
-    affordable = [fold for at, fold in enumerate(folds, 1) if at * one_s <= MAX_SECONDS]
-    if not affordable:
-        reason = (
-            f"{means.words} was left out: it would take about {one_s:,.0f} s a fold, the limit is "
-            f"{MAX_SECONDS:.0f} s. The others stand for it."
-        )
-        return Baseline(means.name, None, 0.0, reason)
+    limit = min(MAX_SECONDS, left_s())
+    affordable = [fold for at, fold in enumerate(folds, 1) if at * one_s <= limit]
     theirs, ours = [], []
     for fold in affordable:
+        if left_s() <= 0:
+            break
         shown = np.isin(fold.test, items)
         answers = means.answer(x, y, fold)
         theirs.append((answers == y[fold.test])[shown])
         ours.append(right[np.searchsorted(items, fold.test[shown])])
+    if not ours:
+        reason = (
+            f"{means.words} was left out: it would take about {one_s:,.1f} s a fold, the limit is "
+            f"{max(limit, 0):,.1f} s. The others stand for it."
+        )
+        return Baseline(means.name, None, 0.0, reason)
     return _verdict(means, np.concatenate(ours), np.concatenate(theirs))
 
 

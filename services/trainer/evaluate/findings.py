@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -76,13 +77,20 @@ def held_out_findings(
 
 
 def baseline_findings(
-    log_proba: Floats, items: Indices, examples: Examples, plan: SplitPlan, *, seed: int
+    log_proba: Floats,
+    items: Indices,
+    examples: Examples,
+    plan: SplitPlan,
+    *,
+    seed: int,
+    left_s: Callable[[], float] = lambda: math.inf,
 ) -> pb.Evaluation:
     """The baselines, on the folds of the first repeat of the plan that the answers are from;
     `items` ascending."""
     right = log_proba[0].argmax(axis=1) == examples.y[items]
     found = pb.Evaluation()
-    for each in baselines(examples.x, examples.y, plan, np.asarray(items), right, seed=seed):
+    numbers = np.asarray(items)
+    for each in baselines(examples.x, examples.y, plan, numbers, right, seed=seed, left_s=left_s):
         found.baselines.add(
             name=each.name, accuracy=each.accuracy, gain=each.gain, sentence=each.sentence
         )

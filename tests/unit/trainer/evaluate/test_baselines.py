@@ -125,3 +125,29 @@ def test_two_classes_of_1_and_many_and_equal_embeddings(value: float) -> None:
     found = baselines(x, y, plan, np.arange(300), np.ones(300, bool), seed=0)
     assert [b.accuracy for b in found] == [1, 1, 1, 1]
     assert all("may be chance" in b.sentence and b.gain == 0 for b in found)
+
+
+def test_without_time_every_means_is_left_out_and_says_so() -> None:
+    x = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
+    y = np.arange(60) % 3
+    plan = stratified_folds(y, folds=5)
+    found = baselines(x, y, plan, np.arange(60), np.ones(60, bool), seed=0, left_s=lambda: 0.0)
+    assert [one.accuracy for one in found] == [None] * 4
+    assert all("the limit is 0.0 s" in one.sentence for one in found)
+
+
+def test_time_that_runs_out_ends_it_between_folds() -> None:
+    x = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
+    y = np.arange(60) % 3
+    left = iter([9.0, 9.0, 9.0])
+    found = baselines(
+        x,
+        y,
+        stratified_folds(y, folds=5),
+        np.arange(60),
+        np.ones(60, bool),
+        seed=0,
+        left_s=lambda: next(left, 0.0),
+    )
+    assert "of 24 cases" in found[0].sentence
+    assert [one.accuracy for one in found[1:]] == [None] * 3

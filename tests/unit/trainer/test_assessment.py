@@ -1,0 +1,111 @@
+"""What the report says of a search, and what it leaves out when time is short."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from graft.embedder.v1 import backbone_pb2
+from graft.errors import Cancelled
+from graft.model.v1 import evaluation_pb2 as pb
+from services.trainer import assessment as module
+from services.trainer.assessment import TIMED_STEPS, Subject, _Meter, _Spent, assess
+from services.trainer.evaluate.proto import Source
+from services.trainer.search.bank import Bank
+from services.trainer.search.cuts import DEFAULT
+from services.trainer.search.run import search
+
+N, LABELS = 90, ("a", "b", "c")
+
+
+@pytest.fixture(scope="module")
+def bank() -> Bank:
+    rng, y = np.random.default_rng(0), np.arange(N) % len(LABELS)
+    x = np.eye(len(LABELS), 12)[y] * 3 + rng.normal(size=(N, 12))
+    return Bank({DEFAULT: x.astype(np.float32)}, y, LABELS, np.arange(N))
+
+
+@pytest.fixture(scope="module")
+def subject(bank: Bank) -> Subject:
+    return Subject(
+        found=search(bank),
+        bank=bank,
+        backbone=backbone_pb2.Backbone(name="backbones/b"),
+        sources=[Source(f"{n}.png", f"{n:064x}") for n in range(N)],
+        data=pb.DataSummary(example_count=N),
+        seed=0,
+        left_s=lambda: 1e9,
+    )
+
+
+def with_time(subject: Subject, left_s: float) -> Subject:
+    return replace(subject, left_s=lambda: left_s)
+
+
+def test_with_time_enough_all_is_told(subject: Subject) -> None:
+    found = assess(subject).evaluation
+    assert found.HasField("accuracy")
+    assert found.HasField("learning_curve")
+    assert found.HasField("separation")
+    assert {one.name for one in found.baselines} >= {"majority class", "random forest"}
+    assert found.unknown_check.HasField("auroc")
+
+
+def test_without_time_what_everybody_needs_is_told(subject: Subject) -> None:
+    assessed = assess(with_time(subject, 0.0))
+    found = assessed.evaluation
+    assert found.HasField("accuracy")
+    assert found.unknown_threshold == assessed.found.head.familiarity.below
+    assert "head" in {one.subject for one in found.decisions}
+    assert not found.HasField("learning_curve")
+    assert not found.unknown_check.HasField("auroc")
+    assert len(found.baselines) == len(found.suspects) == 0
+
+
+def test_a_part_that_needs_more_time_than_is_left_is_given_up(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(now=0.0)
+
+    def monotonic() -> float:  # every look at the clock is a second later
+        clock.now += 1.0
+        return float(clock.now)
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=monotonic))
+    found = assess(with_time(subject, 5.0)).evaluation
+    assert not found.HasField("learning_curve")
+    assert len(found.baselines) > 0
+
+
+def test_the_rest_of_a_part_is_told_from_its_first_steps(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(monotonic=lambda: 0.0)
+    monkeypatch.setattr(module, "time", clock)
+    work = [1, 1, 2, 4]  # after three steps, half of the work
+    short, enough = (
+        _Meter(with_time(subject, 9.9), work),
+        _Meter(with_time(subject, 10.1), work),
+    )
+    for step in range(TIMED_STEPS):
+        clock.monotonic = lambda at=step: 5.0 * at  # type: ignore[misc]
+        short.step()
+        enough.step()
+    clock.monotonic = lambda: 10.0
+    enough.step()
+    with pytest.raises(_Spent):
+        short.step()
+
+
+def test_a_cancellation_ends_the_report_between_fits(subject: Subject) -> None:
+    calls = iter(range(5))
+
+    def tick() -> None:
+        if next(calls, None) is None:
+            raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        assess(replace(subject, tick=tick))
