@@ -53,10 +53,10 @@ def tune(
     )
     if tried.outcome is None:
         return TunedSearch(found, decision)
-    rows = (*found.rows, _row(tried, tried.outcome))
+    row = _row(tried, tried.outcome)
     if tried.tuned is None:
-        return TunedSearch(replace(found, rows=rows), decision)
-    return TunedSearch(_replaced(found, tried.tuned, rows), decision, tried.tuned)
+        return TunedSearch(replace(found, rows=(*found.rows, row)), decision)
+    return TunedSearch(_replaced(found, tried.tuned, row), decision, tried.tuned)
 
 
 def _try(
@@ -95,7 +95,7 @@ def frozen_of(backbone: backbone_pb2.Backbone, found: SearchResult, seed: int) -
     )
 
 
-def _replaced(found: SearchResult, made: TunedTail, rows: tuple[CandidateRow, ...]) -> SearchResult:
+def _replaced(found: SearchResult, made: TunedTail, taken: CandidateRow) -> SearchResult:
     """No head of this kind can be fitted to other examples: the tail has seen all of them."""
     left = "left: the best that was found without tuning"
     return replace(
@@ -108,7 +108,10 @@ def _replaced(found: SearchResult, made: TunedTail, rows: tuple[CandidateRow, ..
             "after": " + ".join(made.tail.cut),
             **_parameters(made.outcome),
         },
-        rows=tuple(replace(row, chosen=False, reason=left) if row.chosen else row for row in rows),
+        rows=(
+            *(replace(r, chosen=False, reason=left) if r.chosen else r for r in found.rows),
+            taken,
+        ),
         held_out=made.held_out,
         refit=None,
     )

@@ -141,6 +141,7 @@ def main() -> None:
     """Work until the trainer is gone."""
     die_with_parent()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # a GPU is the embedder's
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the trainer's affair
     worker = Worker(os.fdopen(0, "rb", closefd=False), _private_stdout())
     settings = from_process("trainer")

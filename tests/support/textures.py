@@ -54,26 +54,32 @@ def examples(per_class: int, seed: int) -> tuple[NDArray[np.float16], NDArray[np
 
 
 class Network(tf.Module):  # type: ignore[misc]
-    """The same task for whole pictures, [32, 32, 3] in 0 to 1: the map is their 4 x 4 blocks."""
+    """The same task for whole pictures, [32, 32, 3] in 0 to 1: the map is their 4 x 4 blocks.
 
-    def __init__(self) -> None:
+    With a larger `gain` the map is larger and the weights are smaller, so that a step of training
+    goes further. With less `noise` in the weights the frozen network tells less apart.
+    """
+
+    def __init__(self, gain: float = 1.0, noise: float = 0.002) -> None:
         super().__init__()
+        self._gain = gain
         rng = np.random.default_rng(3)
         blur = np.full((3, 3, 3, FILTERS), 1 / 27, np.float32)
-        self.kernel = tf.Variable(blur + rng.normal(0, 0.002, blur.shape).astype(np.float32))
+        kernel = blur + rng.normal(0, noise, blur.shape).astype(np.float32)
+        self.kernel = tf.Variable(kernel / np.float32(gain))
         self.bias = tf.Variable(np.linspace(-0.4, 0.4, FILTERS, dtype=np.float32))
 
     def answer(self, images: Any, training: bool = False, return_endpoints: bool = False) -> Any:
         """The vector, or all endpoints: `map` [8, 8, 3], `late` [6, 6, 16], `default` [16]."""
-        blocks = 4 * tf.nn.avg_pool2d(images - 0.5, 4, 4, "VALID")
+        blocks = 4 * self._gain * tf.nn.avg_pool2d(images - 0.5, 4, 4, "VALID")
         late = tf.nn.relu(tf.nn.conv2d(blocks, self.kernel, 1, "VALID") + self.bias)
         outputs = {"map": blocks, "late": late, "default": tf.reduce_mean(late, axis=[1, 2])}
         return outputs if return_endpoints else outputs["default"]
 
 
-def save_network(folder: Path) -> Path:
+def save_network(folder: Path, gain: float = 1.0, noise: float = 0.002) -> Path:
     """Writes that network as a SavedModel to `folder` and answers it."""
-    network = Network()
+    network = Network(gain, noise)
     network.__call__ = tf.function(network.answer, autograph=False)
     spec = tf.TensorSpec([None, 4 * SIDE, 4 * SIDE, 3], tf.float32, name="images")
     for rich in (False, True):
