@@ -22,11 +22,16 @@ _IMPORTER: Final = "services.embedder.backbones"
 _DIGEST_SHOWN: Final = 12
 
 
+TunedFlag = Annotated[
+    bool, typer.Option("--tuned", help="Those too that were tuned for one model each.")
+]
+
+
 @app.command("list")
-def list_backbones(json: JsonFlag = False) -> None:
+def list_backbones(tuned: TunedFlag = False, json: JsonFlag = False) -> None:
     """List the catalogue."""
     with Client() as client:
-        found = client.backbones.list()
+        found = [one for one in client.backbones.list() if tuned or not one.trunk]
     if json:
         print_json(found)
         return
@@ -114,6 +119,7 @@ def _tell(backbone: Backbone) -> None:
         say(f"  {endpoint.name}: {endpoint.dim} numbers")
     for what, text in (
         ("engine", backbone.engine),
+        ("tuned", f"after {' and '.join(backbone.cut)} of {backbone.trunk}" * bool(backbone.trunk)),
         ("origin", backbone.origin),
         ("licence", backbone.licence),
         ("description", backbone.description),

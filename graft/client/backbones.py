@@ -23,7 +23,10 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Backbone:
-    """A pretrained network; `engine` is empty unless the embedder has told what runs it."""
+    """A pretrained network; `engine` is empty unless the embedder has told what runs it.
+
+    `trunk` is empty but for what was tuned for one model, the layers after `cut` of that backbone.
+    """
 
     name: str
     digest: str
@@ -37,6 +40,8 @@ class Backbone:
     description: str
     import_time: datetime | None
     engine: str = ""
+    trunk: str = ""
+    cut: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -62,6 +67,8 @@ class Backbone:
             description=backbone.description,
             import_time=optional_time(backbone, "import_time"),
             engine=engine,
+            trunk=backbone.trunk,
+            cut=tuple(backbone.cut),
         )
 
 

@@ -51,19 +51,20 @@ class FakePredictor(predictor_service_pb2_grpc.PredictorServiceServicer):
 
 
 class FakeEmbedder(embedder_service_pb2_grpc.EmbedderServiceServicer):
-    """Has one backbone, in name only."""
+    """Has one backbone, in name only, and one that was tuned of it."""
 
     def __init__(self, world: World) -> None:
         self._world = world
 
     async def ListBackbones(self, request: Any, context: Any) -> Any:
         await self._world.enter(context)
-        return embedder_pb.ListBackbonesResponse(backbones=[_backbone()])
+        return embedder_pb.ListBackbonesResponse(backbones=[_backbone(), _tuned()])
 
     async def GetBackbone(self, request: Any, context: Any) -> Any:
         await self._world.enter(context)
         return embedder_pb.GetBackboneResponse(
-            backbone=find({"backbones/fake": _backbone()}, request.name), engine="fake"
+            backbone=find({one.name: one for one in (_backbone(), _tuned())}, request.name),
+            engine="fake",
         )
 
     async def LoadBackbone(self, request: Any, context: Any) -> Any:
@@ -102,3 +103,12 @@ def _backbone() -> backbone_pb2.Backbone:
         ],
         files=[backbone_pb2.BackboneFile(path="saved_model.pb", size_bytes=2 << 20)],
     )
+
+
+def _tuned() -> backbone_pb2.Backbone:
+    backbone = _backbone()
+    backbone.name = "backbones/hues-1-0123456789ab"
+    backbone.trunk = f"backbones/fake@{'0' * 64}"
+    backbone.cut.append("cut")
+    backbone.digest = "1" * 64
+    return backbone

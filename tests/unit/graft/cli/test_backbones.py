@@ -19,3 +19,12 @@ def test_backbones(up: Run) -> None:
     assert up("backbones", "show", "fake", "--json").document["engine"] == "fake"
     assert "8x8" in up("backbones", "show", "fake").out
     assert up("backbones", "show", "none").code == 1
+
+
+def test_what_was_tuned_for_a_model_is_listed_only_when_asked_for(up: Run) -> None:
+    assert "hues-1" not in up("backbones", "list").out
+    assert [one["name"] for one in up("backbones", "list", "--json").document] == ["backbones/fake"]
+    assert "hues-1" in up("backbones", "list", "--tuned").out
+    shown = up("backbones", "show", "hues-1-0123456789ab").out
+    assert f"tuned: after cut of backbones/fake@{'0' * 64}" in " ".join(shown.split())
+    assert "tuned:" not in up("backbones", "show", "fake").out
