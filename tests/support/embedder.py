@@ -34,6 +34,8 @@ NAME = "prototype_96"
 DIM = 256
 MAX_ITEMS = 256
 SPATIAL = "stride16"
+BLIND = "blind"
+"""A backbone of this name sees no colours, and so cannot tell the classes apart."""
 MAP_SHAPE = (4, 4, 3)
 _DTYPES: dict[int, type[np.floating[Any]]] = {
     tensor_pb2.DATA_TYPE_UNSPECIFIED: np.float32,
@@ -177,7 +179,10 @@ class FakeServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
             if data in self.refused:
                 raise InvalidArgument("an image is damaged", reason="IMAGE_UNDECODABLE")
             if name != SPATIAL:
-                return vector_of(data, dim, asked.view)
+                vector = vector_of(data, dim, asked.view)
+                if BackboneName.parse(asked.backbone).backbone == BLIND:
+                    vector[:3] = 0
+                return vector
             found = map_of(data, asked.view)
             return found if asked.maps else np.asarray(found.mean(axis=(0, 1)))
         except (InvalidArgument, ResourceExhausted) as error:
@@ -243,10 +248,15 @@ class FakeEmbedder:
     """Owns a thread with an event loop and the server in it; a context manager."""
 
     def __init__(
-        self, *, dim: int = DIM, listen: str = "127.0.0.1:0", spatial: bool = False
+        self,
+        *,
+        dim: int = DIM,
+        listen: str = "127.0.0.1:0",
+        spatial: bool = False,
+        more: Sequence[backbone_pb2.Backbone] = (),
     ) -> None:
         self.backbone = make_backbone(dim=dim, spatial=spatial)
-        self.servicer = FakeServicer([self.backbone])
+        self.servicer = FakeServicer([self.backbone, *more])
         self._listen = listen
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fake-embedder")

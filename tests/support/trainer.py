@@ -15,10 +15,12 @@ from PIL import Image
 
 from graft.channel import open_channel
 from graft.common.v1 import content_pb2
+from graft.model.v1 import evaluation_pb2
 from graft.trainer.v1 import (
     dataset_pb2,
     dataset_service_pb2,
     dataset_service_pb2_grpc,
+    model_service_pb2,
     model_service_pb2_grpc,
     trainer_service_pb2,
     trainer_service_pb2_grpc,
@@ -91,12 +93,20 @@ class Connection:
         return found
 
     async def create(
-        self, dataset: str, model: str = "m", *, request_id: str = "", seed: int = 0
+        self,
+        dataset: str,
+        model: str = "m",
+        *,
+        request_id: str = "",
+        seed: int = 0,
+        budget_s: float = 0.0,
     ) -> training_job_pb2.TrainingJob:
-        """Queue a job."""
+        """Queue a job; without a budget it gets the usual one."""
         spec = training_job_pb2.TrainingSpec(
             dataset=self.dataset(dataset), model=self.model(model), seed=seed
         )
+        if budget_s:
+            spec.budget.FromNanoseconds(round(budget_s * 1e9))
         request = trainer_service_pb2.CreateTrainingJobRequest(
             parent=self.project, spec=spec, request_id=request_id
         )
@@ -109,10 +119,16 @@ class Connection:
         found: training_job_pb2.TrainingJob = (await self.jobs.GetTrainingJob(request)).job
         return found
 
-    async def cancel(self, name: str) -> training_job_pb2.TrainingJob:
+    async def cancel(self, name: str, *, keep_best: bool = False) -> training_job_pb2.TrainingJob:
         """Ask a job to stop."""
-        request = trainer_service_pb2.CancelTrainingJobRequest(name=name)
+        request = trainer_service_pb2.CancelTrainingJobRequest(name=name, keep_best=keep_best)
         found: training_job_pb2.TrainingJob = (await self.jobs.CancelTrainingJob(request)).job
+        return found
+
+    async def report(self, model: str = "m") -> evaluation_pb2.Evaluation:
+        """The report of the live version of a model."""
+        request = model_service_pb2.GetEvaluationRequest(name=self.model(model))
+        found: evaluation_pb2.Evaluation = (await self.models.GetEvaluation(request)).evaluation
         return found
 
     async def watch(

@@ -58,7 +58,9 @@ def test_without_time_what_everybody_needs_is_told(subject: Subject) -> None:
     assessed = assess(with_time(subject, 0.0))
     found = assessed.evaluation
     assert found.HasField("accuracy")
-    assert found.unknown_threshold == assessed.found.head.familiarity.below
+    familiarity = assessed.found.head.familiarity
+    assert familiarity is not None
+    assert found.unknown_threshold == familiarity.below
     assert "head" in {one.subject for one in found.decisions}
     assert not found.HasField("learning_curve")
     assert not found.unknown_check.HasField("auroc")
@@ -91,7 +93,7 @@ def test_the_rest_of_a_part_is_told_from_its_first_steps(
         _Meter(with_time(subject, 10.1), work),
     )
     for step in range(TIMED_STEPS):
-        clock.monotonic = lambda at=step: 5.0 * at  # type: ignore[misc]
+        clock.monotonic = lambda at=step: 5.0 * at
         short.step()
         enough.step()
     clock.monotonic = lambda: 10.0

@@ -40,10 +40,12 @@ def test_anything_else_is_refused_by_name(asked: str) -> None:
     assert caught.value.field == "spec.backbone"
 
 
-def entry(name: str, modality: int = IMAGE, trunk: str = "") -> backbone_pb2.Backbone:
+def entry(
+    name: str, modality: backbone_pb2.Modality = IMAGE, trunk: str = ""
+) -> backbone_pb2.Backbone:
     return backbone_pb2.Backbone(
         name=f"backbones/{name}",
-        modality=backbone_pb2.Modality.ValueType(modality),
+        modality=modality,
         trunk=f"backbones/{trunk}" if trunk else "",
     )
 

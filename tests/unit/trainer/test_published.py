@@ -9,6 +9,7 @@ from graft.model.v1 import evaluation_pb2, model_pb2
 from graft.names import LIVE, AliasName, ModelName
 from graft.trainer.v1 import training_job_pb2 as pb
 from services.common import artifacts, layout
+from services.common.heads.blocks import Block, Blocks
 from services.common.heads.class_mean import ClassMeanHead
 from services.common.store import Store, open_store
 from services.trainer.published import find_published, settle
@@ -25,7 +26,8 @@ def store(tmp_path: Path) -> Store:
 
 
 def publish(store: Store, job: str = JOB.name) -> model_pb2.ModelVersion:
-    head = ClassMeanHead(("a", "b"), np.eye(2, dtype=np.float32), sharpness=20.0)
+    mean, plain = np.eye(2, dtype=np.float32), Blocks((Block(2),))
+    head = ClassMeanHead(("a", "b"), mean, np.zeros(2, np.float32), sharpness=20.0, blocks=plain)
     accuracy = evaluation_pb2.Interval(estimate=0.9, low=0.8, high=0.95, level=0.95)
     draft = artifacts.Draft(
         model_pb2.ModelVersion(labels=["a", "b"], accuracy=accuracy),
