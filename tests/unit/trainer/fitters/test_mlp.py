@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from services.common.heads.base import log_softmax
+from services.trainer.fitters import mlp
 from services.trainer.fitters.base import Doubles, FitError, Indices
 from services.trainer.fitters.logistic import fit_path
 from services.trainer.fitters.mlp import MAX_EPOCHS, SEEDS, UNITS, fit_mlp
@@ -95,3 +96,45 @@ def test_what_is_not_finite_is_a_fit_error() -> None:
     z[3, 0] = np.nan
     with pytest.raises(FitError, match="did not converge"):
         fit_mlp(z, y, 2, seed=0)
+
+
+def test_gradients_are_those_of_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mlp, "DROPOUT", 0.0)
+    rng = np.random.default_rng(0)
+    z, y = rng.normal(size=(9, 4)), np.arange(9) % 3
+    weights = [rng.normal(size=shape) for shape in ((4, 6), (6,), (6, 3), (3,))]
+    found = mlp._gradients(weights, z, y, rng)
+    for weight, gradient in zip(weights, found, strict=True):
+        for at in np.ndindex(weight.shape):
+            here, step = weight[at], 1e-6
+            weight[at] = here + step
+            above = mlp._loss(weights, z, y)
+            weight[at] = here - step
+            below = mlp._loss(weights, z, y)
+            weight[at] = here
+            assert gradient[at] == pytest.approx((above - below) / (2 * step), abs=1e-6)
+
+
+def test_the_weights_of_the_lowest_held_back_loss_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever trains on after it ends with the same."""
+    z, y = _noise(200, 0)
+    losses: list[float] = []
+    real = mlp._loss
+
+    def watched(weights: list[Doubles], z: Doubles, y: Indices) -> float:
+        losses.append(real(weights, z, y))
+        return losses[-1]
+
+    monkeypatch.setattr(mlp, "_loss", watched)
+    monkeypatch.setattr(mlp, "SEEDS", 1)
+    monkeypatch.setattr(mlp, "PATIENCE", 1000)
+    fit_mlp(z, y, 2, seed=0)
+    lowest = int(np.argmin(losses))
+    assert lowest < len(losses) - 1
+    ends = []
+    for epochs in (lowest + 1, len(losses)):
+        monkeypatch.setattr(mlp, "MAX_EPOCHS", epochs)
+        ends.append(fit_mlp(z, y, 2, seed=0).logits(z))
+    np.testing.assert_array_equal(ends[0], ends[1])

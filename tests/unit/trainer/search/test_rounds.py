@@ -10,6 +10,7 @@ import pytest
 from services.trainer.data.split import stratified_folds
 from services.trainer.fitters.lda import SHRINKAGES
 from services.trainer.fitters.logistic import STRENGTHS
+from services.trainer.search import rounds as rounds_module
 from services.trainer.search.bank import Bank
 from services.trainer.search.calibrate import temper
 from services.trainer.search.cuts import DEFAULT, candidate_cuts
@@ -142,7 +143,7 @@ def test_without_time_the_first_contender_is_tried_and_the_others_are_named() ->
     cuts = len(candidate_cuts(("early", DEFAULT)))
     others = (cuts - 1) * len(SHRINKAGES) + 2 * len(STRENGTHS) + 2 + 1  # ridge, means, network
     assert len(rounds.untried) == len(set(rounds.untried)) == others
-    assert all(cost > 0 for _, _, cost in rounds.untried)
+    assert all("more than was left of the budget" in why for _, _, why in rounds.untried)
 
 
 def test_with_little_time_the_cheap_are_tried_and_the_dear_are_not() -> None:
@@ -150,6 +151,17 @@ def test_with_little_time_the_cheap_are_tried_and_the_dear_are_not() -> None:
     tried = {kind for kind, _ in _kinds(rounds.trials)}
     assert {"lda", "ridge", "class_mean"} <= tried
     assert {spec.kind for spec, _, _ in rounds.untried} == {"mlp"}
+
+
+def test_without_memory_the_first_contender_is_tried_and_the_others_say_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rounds_module, "MAX_SPACE_BYTES", 8 * 90 * DIMS[DEFAULT])
+    rounds, chosen = _rounds(_bank(90))
+    assert _kinds(rounds.trials) == [("lda", "default")]
+    assert chosen >= 0
+    assert rounds.untried
+    assert all("the features would take" in why for _, _, why in rounds.untried)
 
 
 def test_time_that_runs_out_ends_the_search_where_it_is() -> None:
