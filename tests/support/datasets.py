@@ -1,0 +1,41 @@
+"""A data set in a store, imported without a server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from graft.common.v1 import content_pb2
+from graft.names import DatasetName
+from graft.trainer.v1 import dataset_service_pb2 as pb
+from services.common.blocking import Bridge
+from services.common.store import Store
+from services.trainer.data.catalogue import Catalogue
+from services.trainer.data.importer import Importer
+
+Files = Sequence[tuple[str, str, bytes]]
+"""Label, path, content."""
+
+
+def bring(store: Store, name: DatasetName, files: Files) -> None:
+    """Make a new version of a data set of these files."""
+    decoders, writers = Bridge("decode", 2), Bridge("import", 1)
+    try:
+        importer = Importer(Catalogue(store), decoders=decoders, writers=writers)
+        asyncio.run(_run(importer, name, files))
+    finally:
+        decoders.close()
+        writers.close()
+
+
+async def _run(importer: Importer, name: DatasetName, files: Files) -> None:
+    await importer.run(_requests(name, files))
+
+
+async def _requests(name: DatasetName, files: Files) -> AsyncIterator[pb.ImportExamplesRequest]:
+    examples = [
+        pb.Example(path=path, label=label, content=content_pb2.Content(image=data))
+        for label, path, data in files
+    ]
+    yield pb.ImportExamplesRequest(dataset=str(name), examples=examples)
+    yield pb.ImportExamplesRequest(last=True)

@@ -1,0 +1,108 @@
+"""The examples of a job: in one order, in groups of near-duplicates, as a search takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from graft.errors import FailedPrecondition, NotFound
+from graft.names import DatasetName
+from graft.trainer.v1 import training_job_pb2 as pb
+from services.common.store import Store, open_store
+from services.trainer.material import Material, gather
+from services.trainer.search.cuts import DEFAULT
+from tests.support.copies import copies, jpeg, scene
+from tests.support.datasets import Files, bring
+
+NAME = DatasetName("p", "d")
+SPEC = pb.TrainingSpec(dataset=str(NAME), dataset_version=1)
+SCENES: Files = [("ab"[n % 2], f"{n}.jpg", jpeg(scene(n))) for n in range(40)]
+COPIES: Files = [("b", f"{how}.jpg", data) for how, data in copies(scene(4)).items()]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with open_store(str(tmp_path_factory.mktemp("material")), {}) as opened:
+        bring(opened, NAME, [*SCENES, *COPIES])
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def material(store: Store) -> Material:
+    return gather(store, SPEC)
+
+
+def test_examples_are_ordered_by_label_and_content_whatever_the_order_of_import(
+    material: Material, tmp_path: Path
+) -> None:
+    with open_store(str(tmp_path), {}) as other:
+        bring(other, NAME, [*COPIES, *SCENES][::-1])
+        again = gather(other, SPEC)
+    assert again.keys == material.keys
+    assert np.array_equal(again.y, material.y)
+    assert np.array_equal(again.groups, material.groups)
+    assert material.keys[:20] == sorted(material.keys[:20])
+
+
+def test_everything_speaks_of_the_same_example(material: Material) -> None:
+    known = {path: (label, data) for label, path, data in [*SCENES, *COPIES]}
+    assert material.labels == ("a", "b")
+    assert sorted(material.paths) == sorted(known)
+    for at, data in enumerate(material.contents(range(len(material.rows)))):
+        assert known[material.paths[at]] == (material.labels[material.y[at]], data)
+    assert [one.sha256 for one in material.sources()] == [key.hex() for key in material.keys]
+
+
+def test_near_duplicates_are_one_group_also_across_labels(material: Material) -> None:
+    group = dict(zip(material.paths, material.groups.tolist(), strict=True))
+    copied = {group[path] for _, path, _ in COPIES}
+    assert copied == {group["4.jpg"]}
+    alone = [group[path] for _, path, _ in SCENES]
+    assert len(set(alone)) == len(SCENES)
+
+
+def test_a_bank_of_some_rows_keeps_their_groups_and_classes(material: Material) -> None:
+    rows = np.arange(0, len(material.rows), 2)
+    vectors = np.random.default_rng(0).normal(size=(len(rows), 4)).astype(np.float16)
+    views = {"flip": {DEFAULT: -vectors}}
+    bank = material.bank({DEFAULT: vectors}, views, rows)
+    assert np.array_equal(bank.y, material.y[rows])
+    assert np.array_equal(bank.groups, material.groups[rows])
+    assert np.array_equal(bank.views["flip"][DEFAULT], -vectors)
+
+
+def test_an_endpoint_that_repeats_the_last_layer_is_left_out(material: Material) -> None:
+    n = len(material.rows)
+    vectors = np.random.default_rng(0).normal(size=(n, 4)).astype(np.float16)
+    seen = {"early": vectors[:, :2], "final": vectors.copy(), DEFAULT: vectors}
+    bank = material.bank(seen, {"flip": seen}, np.arange(n))
+    assert list(bank.vectors) == list(bank.views["flip"]) == ["early", DEFAULT]
+
+
+def test_thumbnails_are_made_of_what_is_shown_alone(material: Material) -> None:
+    shown = {material.keys[3].hex(), "f" * 64}
+    (picture,) = material.pictures(shown).items()
+    assert picture[0] == material.keys[3].hex()
+    assert picture[1].startswith(b"\xff\xd8")
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [(SCENES[:1], "1 usable examples of only the class 'a'"), ([], "0 usable examples of no")],
+)
+def test_one_class_is_refused_before_anything_is_embedded(
+    tmp_path: Path, files: Files, words: str
+) -> None:
+    with open_store(str(tmp_path), {}) as store:
+        bring(store, NAME, files)
+        with pytest.raises(FailedPrecondition, match=words) as caught:
+            gather(store, SPEC)
+    assert caught.value.reason == "DATASET_UNTRAINABLE"
+
+
+def test_a_data_set_that_is_gone_is_not_found(store: Store) -> None:
+    with pytest.raises(NotFound):
+        gather(store, pb.TrainingSpec(dataset="projects/p/datasets/gone"))
