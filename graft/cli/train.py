@@ -51,8 +51,8 @@ BackboneOption = Annotated[str, typer.Option(help="auto, or a name of `graft bac
 BudgetOption = Annotated[
     str,
     typer.Option(
-        help="For choosing the head: kinds that would take longer, by estimate, are left out and"
-        " told. 60s, 2m, 1h; embedding is not counted."
+        help="How long the job may take: 60s, 2m, 1h. What would take longer, by estimate, is left"
+        " out and told. Only where it is given may the backbone be tuned, too."
     ),
 ]
 WaitFlag = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the model.")]
