@@ -39,6 +39,11 @@ def embedding_table(project: str, backbone_digest: str, endpoint: str, view: str
     return f"{embeddings_prefix(project, backbone_digest)}{name}.lance"
 
 
+def duplicate_groups(project: str, digest: str) -> str:
+    """The near-duplicate groups of examples; the digest is that of their keys in order."""
+    return f"projects/{project}/groups/{digest}.u4"
+
+
 def jobs_prefix(project: str) -> str:
     """Where a project's training jobs lie."""
     return f"projects/{project}/jobs/"

@@ -15,10 +15,10 @@ from graft.names import DatasetName
 from graft.trainer.v1 import training_job_pb2 as pb
 from services.common.store import Store
 from services.trainer.data.catalogue import Catalogue, Snapshot
-from services.trainer.data.near_duplicates import groups, near_duplicates
 from services.trainer.data.rows import Row, summarise
 from services.trainer.data.sketch import Sketches
 from services.trainer.evaluate.proto import Source
+from services.trainer.kept_groups import grouped
 from services.trainer.search.bank import Bank, Vectors
 from services.trainer.search.cuts import DEFAULT
 from services.trainer.search.examples import MIN_CLASSES, Indices
@@ -39,6 +39,7 @@ class Material:
     rows: tuple[Row, ...]
     labels: tuple[str, ...]
     catalogue: Catalogue
+    store: Store
 
     @property
     def keys(self) -> list[bytes]:
@@ -73,7 +74,8 @@ class Material:
 
         Exact copies were left out at import.
         """
-        return groups(near_duplicates(self.sketches), len(self.rows))
+        project = self.snapshot.name.project
+        return grouped(self.store, project, self.keys, lambda: self.sketches)
 
     def bank(
         self,
@@ -127,7 +129,7 @@ def gather(store: Store, spec: pb.TrainingSpec) -> Material:
     numbers = sorted(snapshot.sorting.used, key=lambda n: (rows[n].label, rows[n].key))
     used = tuple(rows[number] for number in numbers)
     labels = tuple(sorted({row.label for row in used}))
-    material = Material(snapshot, tuple(numbers), used, labels, catalogue)
+    material = Material(snapshot, tuple(numbers), used, labels, catalogue, store)
     check_trainable(material)
     return material
 
