@@ -140,7 +140,7 @@ class Mlp:
     """Small networks of several seeds, averaged."""
 
     seed: int
-    check: Callable[[], None] = field(default=lambda: None, compare=False)
+    check: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
 
     @property
     def specs(self) -> tuple[HeadSpec, ...]:

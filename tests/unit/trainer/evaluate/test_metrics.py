@@ -98,9 +98,14 @@ def test_calibration_error_by_hand() -> None:
     assert calibration_error(np.ones(3, np.float32), np.ones(3, bool)) == 0
 
 
-def test_the_unknown_rate_counts_scores_below_the_threshold() -> None:
-    log_proba = np.concatenate([_answers([0] * 3, 0.5), _answers([0], 0.9)], axis=1)
-    assert measure(log_proba, np.zeros(4, int), LABELS, unknown_below=0.6).unknown_rate == 0.75
+def test_what_was_gained_by_choosing_is_taken_from_the_accuracy() -> None:
+    log_proba = _answers(CALLED)
+    plain = measure(log_proba, TRUTH, LABELS, train_share=0.8)
+    honest = measure(log_proba, TRUTH, LABELS, train_share=0.8, optimism=0.1)
+    assert honest.share_right == plain.share_right
+    lost = plain.accuracy.estimate - honest.accuracy.estimate
+    assert lost == pytest.approx(0.1 * 0.8**0.25)
+    assert honest.accuracy.high < plain.accuracy.high
 
 
 def test_examples_are_counted_once_however_often_they_were_held_out() -> None:
