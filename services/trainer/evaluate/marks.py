@@ -32,6 +32,7 @@ _STANDS_OUT: Final = 2.58  # standard errors, one chance in 200 on one side
 _AROUND: Final = 4  # cells beside a mark that it changes: blur, and a window that laps over
 _CORE: Final = 0.75  # of the best share; windows with more belong to the mark
 _LEVELS: Final = 4.0  # what JPEG does to a cell: no spread is smaller
+_LEARNED_FROM: Final = 64  # others: medians of more are hardly better, and cost the most time
 _NORMAL_MAD: Final = 1.4826
 _MARGIN: Final = 0.02  # of the threshold: ties are no hits
 _DETAIL: Final = (3, 5)  # cells: detail is what differs from the mean of so many around
@@ -107,7 +108,8 @@ def _hits(mine: Floats, theirs: Floats) -> NDArray[np.int64]:
 
 def _weights(own: Floats, others: Floats) -> Floats:
     """By cell and channel: (m - m') / (s s'), medians m and spreads s of the class and others."""
-    (middle, spread), (middle_others, spread_others) = _robust(own), _robust(others)
+    middle, spread = _robust(own)
+    middle_others, spread_others = _robust(others[:_LEARNED_FROM])
     found: Floats = (middle - middle_others) / (spread * spread_others)
     return found
 
