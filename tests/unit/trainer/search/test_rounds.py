@@ -13,6 +13,7 @@ from services.trainer.fitters.logistic import STRENGTHS
 from services.trainer.search import rounds as rounds_module
 from services.trainer.search.bank import Bank
 from services.trainer.search.calibrate import temper
+from services.trainer.search.candidates import HeadSpec
 from services.trainer.search.cuts import DEFAULT, candidate_cuts
 from services.trainer.search.held_out import Trial, Watch, measured_items
 from services.trainer.search.rounds import FEW, FINALISTS, MIN_FOR_MLP, NEAR, Rounds
@@ -260,3 +261,19 @@ def test_the_same_arguments_give_the_same_bits(few: tuple[Rounds, int]) -> None:
         assert one.held_out is not None
         assert other.held_out is not None
         np.testing.assert_array_equal(one.held_out.log_proba, other.held_out.log_proba)
+
+
+@pytest.mark.parametrize(("errors", "taken"), [(0.9, 1), (1.1, 0), (2.0, 0)])
+def test_an_average_is_taken_within_one_standard_error_of_the_lowest_only(
+    errors: float, taken: int
+) -> None:
+    bank, noise = _bank(90), np.tile([-1.0, 1.0], 45)
+    error = float(noise.std(ddof=1) / np.sqrt(90))
+    single = Trial(HeadSpec("lda"), None, 0, 0.0)
+    average = Trial(HeadSpec("average"), None, 0, 0.0, members=(single, single))
+    watch = Watch(lambda done, total: None, lambda: False, 1)
+    rounds = Rounds(bank, stratified_folds(bank.y), np.arange(90), 0, watch, lambda: 1.0)
+    rounds.trials = [single, average]
+    for losses in (np.full(90, 5.0), 5.0 + noise + errors * error):
+        rounds.scores.append(Scores(1.0, losses, float(losses.mean()), 0.1, 0.5))
+    assert rounds._taken() == taken
