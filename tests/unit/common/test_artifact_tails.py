@@ -17,7 +17,8 @@ from services.common import artifacts, layout
 from services.common.backbones import catalogue, record, tuned
 from services.common.heads.blocks import Blocks
 from services.common.heads.linear import LinearHead
-from services.common.store import FileStore, Store
+from services.common.store.base import Store
+from services.common.store.file import FileStore
 from tests.support.catalogue import enter
 
 MODEL = ModelName("p", "m")
