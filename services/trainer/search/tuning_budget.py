@@ -10,8 +10,9 @@ from services.trainer.search.tuning import Costs, Verdict
 USUAL = Costs(step_s=0.0066, forward_s=0.0022)
 """Of one example of 224 x 224 pixels through the last stage of mobilenet_v2_100_224, two busy
 cores: 92 s for 250 examples, of which benchmarks/results/tuning.json has three draws (clothing, 25
-a class) with 93, 95 and 198 s; measured apart they were 0.0061 to 0.0074 and 0.0021 to 0.0024. A job of 250 examples (25
-pictures a class of clothing) tuned in 103 s where 109 s are expected, one of 50 in 27 s of 42 s.
+a class) with 93, 95 and 198 s; measured apart they were 0.0061 to 0.0074 and 0.0021 to 0.0024.
+Jobs with such draws tuned in 103 s where 109 s are expected (250 examples), in 22 and 27 s where
+42 s are (50 examples).
 """
 USUAL_PIXELS = 224 * 224
 FETCH_S = 0.015
