@@ -10,7 +10,15 @@ from services.trainer.report.pairs import mixed, mixed_up
 from services.trainer.report.plain import count
 from services.trainer.report.plain import percent as percent
 
-KINDS = {"linear": "Logistic regression", "class_mean": "Nearest class average"}
+KINDS = {
+    "average": "Average",
+    "class_mean": "Nearest class average",
+    "lda": "Discriminant analysis",
+    "logistic": "Logistic regression",
+    "mlp": "Small network",
+    "ridge": "Ridge regression",
+    "tuned": "Tuned layers",
+}
 SCALINGS = {"l2": "vectors of length 1", "standard": "standardised features"}
 _WIDE = 0.15
 

@@ -39,6 +39,7 @@ from services.trainer.search.space import Space
 MIN_TO_COMPARE: Final = 3
 # With a median class smaller than this, a network with a hidden layer has nothing to learn from.
 MIN_FOR_MLP: Final = 50
+# How many answer the further repeats, and how many an average has at most.
 FINALISTS: Final = 5
 # With so many examples or fewer all repeats are made from the beginning.
 FEW: Final = 150
@@ -124,7 +125,7 @@ class Rounds:
 
     def _best_cut(self) -> Cut:
         """The cut of the lowest loss so far."""
-        chosen = dict(self.trials[max(best(self.scores), 0)].about)["cut"]
+        chosen = dict(self.trials[max(best(self.scores), 0)].about).get("cut", "")
         cuts = {str(cut): cut for cut in candidate_cuts(tuple(self.bank.vectors))}
         return cuts.get(chosen, LAST)
 
@@ -138,7 +139,7 @@ class Rounds:
         about: About = (("cut", str(cut)), ("scaling", "standard" if standard else "l2"))
         if views:
             about = (*about, ("views", str(len(self.bank.views))))
-        obstacle = self._obstacle(family, cut) if self.trials else ""
+        obstacle = self._obstacle(family, cut) if best(self.scores) >= 0 else ""
         if obstacle:
             self.untried += [(spec, about, obstacle) for spec in family.specs]
             self.watch.done += len(self._first.folds)
@@ -146,7 +147,9 @@ class Rounds:
         try:
             space = self._space(cut, standard, views)
         except FitError as cause:
-            self._add([Trial(spec, None, 0, 0.0, error=str(cause)) for spec in family.specs])
+            self._add(
+                [Trial(spec, None, 0, 0.0, error=str(cause), of=about) for spec in family.specs]
+            )
             return
         self.held_bytes += space.z.nbytes
         self._add(self._run(Contender(family, space, about), self._first))

@@ -24,7 +24,13 @@ from services.trainer.search.deliver import Refit, deliver, refit_of
 from services.trainer.search.examples import Examples, check
 from services.trainer.search.held_out import HeldOut, Trial, Watch, measured_items
 from services.trainer.search.notes import UNMEASURED, notes_on
-from services.trainer.search.rounds import FINALISTS, MIN_TO_COMPARE, Rounds
+from services.trainer.search.rounds import (
+    FEW,
+    FINALISTS,
+    MIN_FOR_MLP,
+    MIN_TO_COMPARE,
+    Rounds,
+)
 from services.trainer.search.select import Scores, optimism, reasons
 from services.trainer.search.space import Space
 
@@ -186,9 +192,14 @@ def _candidates(bank: Bank) -> int:
 
 def _fits(bank: Bank, plan: SplitPlan) -> int:
     """About how many fits there will be, for the progress."""
-    once = len(plan.part(0, 1).folds)
-    tried = len(candidate_cuts(tuple(bank.vectors))) + 4
-    return once * (tried + FINALISTS * (plan.repeats - 1)) + 1
+    median = np.median(bank.class_counts)
+    first = plan.repeats if len(bank.y) <= FEW else 1
+    cuts = len(candidate_cuts(tuple(bank.vectors)))
+    tried = cuts + 4 + bool(bank.views) + bool(median >= MIN_FOR_MLP)
+    if median < MIN_TO_COMPARE:
+        tried = 2
+    further = FINALISTS * (plan.repeats - first)
+    return len(plan.part(0, 1).folds) * (tried * first + further) + 1
 
 
 def _finish(rounds: Rounds, chosen: int) -> SearchResult:
