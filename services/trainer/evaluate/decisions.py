@@ -15,6 +15,7 @@ _NAMES = {
     "class_mean": "nearest class mean",
     "mlp": "a small network",
     "average": "an average of several heads",
+    "tuned tail": "discriminant analysis on a tuned tail",
 }
 
 

@@ -17,7 +17,7 @@ KINDS = {
     "logistic": "Logistic regression",
     "mlp": "Small network",
     "ridge": "Ridge regression",
-    "tuned": "Tuned layers",
+    "tuned tail": "Discriminant analysis on tuned layers",
 }
 SCALINGS = {"l2": "vectors of length 1", "standard": "standardised features"}
 _WIDE = 0.15
