@@ -15,6 +15,7 @@ from graft.names import DatasetName
 from graft.trainer.v1 import training_job_pb2 as pb
 from services.common.store import Store
 from services.trainer.data.catalogue import Catalogue, Snapshot
+from services.trainer.data.near_duplicates import with_something_to_hold_out
 from services.trainer.data.rows import Row, summarise
 from services.trainer.data.sketch import Sketches
 from services.trainer.evaluate.proto import Source
@@ -75,7 +76,8 @@ class Material:
         Exact copies were left out at import.
         """
         project = self.snapshot.name.project
-        return grouped(self.store, project, self.keys, lambda: self.sketches)
+        found = grouped(self.store, project, self.keys, lambda: self.sketches)
+        return with_something_to_hold_out(found, self.y)
 
     def bank(
         self,

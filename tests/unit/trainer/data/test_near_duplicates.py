@@ -93,3 +93,12 @@ def test_leaks_name_the_picture_that_was_trained_on(known: Sketches) -> None:
     assert leaks(known[:40], np.concatenate([made, known[45:48]])).tolist() == [3, -1, -1, -1, -1]
     assert leaks(known[:0], known[:3]).tolist() == [-1, -1, -1]
     assert leaks(known, known[:0]).tolist() == []
+
+
+def test_a_class_that_would_be_one_group_is_taken_apart_and_others_are_not() -> None:
+    group = np.array([0, 0, 0, 1, 1, 2, 3, 3])
+    y = np.array([0, 0, 0, 1, 1, 1, 2, 2])
+    apart = module.with_something_to_hold_out(group, y)
+    assert len(set(apart[:3])) == 3
+    assert not set(apart[:3]) & set(group)
+    np.testing.assert_array_equal(apart[3:], group[3:])
