@@ -15,7 +15,7 @@ import numpy as np
 from graft.embedder.v1 import backbone_pb2
 from graft.errors import FailedPrecondition, InvalidArgument
 from graft.names import BackboneName
-from services.trainer.data.split import stratified_folds
+from services.trainer.data.split import stratified_folds, stratified_sample
 from services.trainer.fitters.base import FitError, Indices
 from services.trainer.search.bank import Bank
 from services.trainer.search.candidates import Family, Lda, Ridge
@@ -73,15 +73,7 @@ def usable(backbones: Sequence[backbone_pb2.Backbone]) -> list[backbone_pb2.Back
 
 def sample(y: Indices, seed: int) -> Indices:
     """At most about MAX_COMPARED examples, ascending: of each class a random part, two at least."""
-    if len(y) <= MAX_COMPARED:
-        return np.arange(len(y))
-    rng = np.random.default_rng([seed, 4])
-    shuffled = rng.permutation(len(y))
-    order = shuffled[np.argsort(y[shuffled], kind="stable")]
-    sizes = np.bincount(y)
-    rank = np.arange(len(y)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    wanted = np.maximum(2, np.ceil(sizes * (MAX_COMPARED / len(y)))).astype(np.int64)
-    return np.sort(order[rank < wanted[y[order]]])
+    return stratified_sample(y, MAX_COMPARED, np.random.default_rng([seed, 4]))
 
 
 def measure(bank: Bank, seed: int) -> Scores | None:

@@ -76,6 +76,19 @@ def stratified_folds(
     return SplitPlan(tuple(made), repeats if made else 0, np.flatnonzero(~tested[unit]))
 
 
+def stratified_sample(y: Indices, count: int, rng: np.random.Generator) -> Indices:
+    """About `count` of the examples of classes `y` `[n]`, ascending: of each class a random part of
+    like share, two at least where it has them; all where there are no more."""
+    if len(y) <= count:
+        return np.arange(len(y))
+    shuffled = rng.permutation(len(y))
+    order = shuffled[np.argsort(y[shuffled], kind="stable")]
+    sizes = np.bincount(y)
+    rank = np.arange(len(y)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    wanted = np.maximum(2, np.ceil(sizes * (count / len(y)))).astype(np.int64)
+    return np.sort(order[rank < wanted[y[order]]])
+
+
 def _units(y: Indices, groups: Indices | None) -> tuple[Indices, Indices]:
     """The unit of each example, `[n]`, and the class of each unit, `[units]`."""
     if groups is None:

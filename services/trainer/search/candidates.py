@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
@@ -155,8 +155,3 @@ class Mlp:
     def estimate_s(self, n: int, r: int, c: int) -> float:
         step = 6.0 * BATCH * UNITS * (r + c) + 40.0 * UNITS * (r + c)
         return SEEDS * MAX_EPOCHS * (n / BATCH + 1) * step / _OPERATIONS_PER_S
-
-
-def seconds(families: Sequence[Family], n: int, r: int, c: int) -> float:
-    """The estimate for all of them."""
-    return sum(family.estimate_s(n, r, c) for family in families)

@@ -17,6 +17,7 @@ import numpy as np
 from services.common.heads.base import Calibration, Floats, log_softmax
 from services.common.heads.head import Head
 from services.common.heads.linear import LinearHead
+from services.trainer.data.split import stratified_sample
 from services.trainer.fitters.base import FitError, Indices, LinearFit
 from services.trainer.fitters.lda import SHRINKAGES, Moments, fit_lda
 from services.trainer.search.bank import Bank
@@ -54,16 +55,11 @@ def divide(y: Indices, seed: int, compared: int) -> Division:
     """About `compared` examples of classes `y` `[n]`, of each class a part of like share and two at
     least, and up to MAX_HELD_OUT others."""
     rng = np.random.default_rng([seed, 5])
-    shuffled = rng.permutation(len(y))
-    order = shuffled[np.argsort(y[shuffled], kind="stable")]
-    sizes = np.bincount(y)
-    rank = np.arange(len(y)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    wanted = np.maximum(2, np.floor(sizes * (compared / len(y)))).astype(np.int64)
-    taken = rank < wanted[y[order]]
-    rest = np.sort(order[~taken])
-    most = min(MAX_HELD_OUT, MAX_HELD_SCORES // len(sizes), len(rest) // 2)
+    taken = stratified_sample(y, compared, rng)
+    rest = np.setdiff1d(np.arange(len(y)), taken)
+    most = min(MAX_HELD_OUT, MAX_HELD_SCORES // (int(y.max()) + 1), len(rest) // 2)
     held = np.sort(rng.choice(rest, most, replace=False))
-    return Division(np.sort(order[taken]), held)
+    return Division(taken, held)
 
 
 def fit_all(

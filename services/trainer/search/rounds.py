@@ -16,7 +16,6 @@ from typing import Final
 
 import numpy as np
 
-from services.common.heads.base import log_softmax
 from services.trainer.data.split import SplitPlan
 from services.trainer.fitters.base import FitError, Indices
 from services.trainer.search.bank import Bank
@@ -248,12 +247,6 @@ def _averaged(answers: Sequence[HeldOut], temperatures: Sequence[float]) -> Held
     ]
     return replace(
         answers[0],
-        log_proba=log_softmax_all(np.mean(tempered, axis=0)),
+        log_proba=temper(np.mean(tempered, axis=0), 1.0),
         fold=answers[0].fold[:repeats],
     )
-
-
-def log_softmax_all(logits: np.ndarray) -> np.ndarray:
-    """Log probabilities of logits `[r, m, c]`."""
-    flat = logits.reshape(-1, logits.shape[-1])
-    return log_softmax(flat).reshape(logits.shape)
