@@ -20,7 +20,7 @@ from services.trainer.evaluate.neighbours import Indices, nearest
 # Of each baseline. At 10 classes of 25 examples with 1,696 features all of them together took
 # 0.9 s of one core.
 MAX_SECONDS = 3.0
-# scikit-learn's 100 trees are 2 to 5 points better than 50 at twice the time.
+# Half of scikit-learn's default, which would take twice the time and be somewhat better.
 TREES = 50
 # Rough costs for the estimate, measured on one core.
 _PRODUCTS_PER_S = 1e10
