@@ -149,8 +149,10 @@ def phase(job: training_job_pb2.TrainingJob) -> str:
 def test_a_service_killed_during_a_run_does_not_lose_the_run(
     suite: Suite, trainer: grpc.Channel, victim: str
 ) -> None:
-    first = 42 * SERVICES.index(victim)  # large pictures, which no other test has embedded
-    examples = digits.examples(first=first, count=42, side=480)
+    # Pictures which no other test has embedded, and so large that embedding takes a few seconds:
+    # progress is told every half second.
+    first = 42 * SERVICES.index(victim)
+    examples = digits.examples(first=first, count=42, side=1920)
     calls.import_examples(trainer, f"kill-{victim}", examples)
     job = calls.create_job(trainer, f"kill-{victim}", f"kill-{victim}")
     states = (answer.job for answer in calls.watch(trainer, job.name))

@@ -197,7 +197,7 @@ async def test_a_stream_is_read_no_further_than_its_window(
     await until(lambda: loaded.pipeline.inside == 4)
     assert read <= 5  # four at work and one in hand
     gate.set()
-    assert (await first).id == 100
+    assert (await first).id in range(100, 104)  # whichever was done first
     await answers.aclose()  # type: ignore[attr-defined]
     assert loaded.pipeline.inside == 0
 
