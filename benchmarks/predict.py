@@ -43,7 +43,7 @@ def train(suite: Suite) -> Trained:
     examples = [
         dataset_service_pb2.Example(
             path=f"{label}/{number}.jpg",
-            label=f"class{label}",
+            labels=[f"class{label}"],
             content=content_pb2.Content(image=pictures.picture(label, number)),
         )
         for label in range(pictures.CLASSES)

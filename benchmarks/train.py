@@ -26,7 +26,7 @@ def _examples(first: int, extra: int) -> list[dataset_service_pb2.Example]:
     return [
         dataset_service_pb2.Example(
             path=f"{label}/{number:03d}.jpg",
-            label=f"class{label}",
+            labels=[f"class{label}"],
             content=content_pb2.Content(image=pictures.picture(label, number)),
         )
         for label in range(pictures.CLASSES)

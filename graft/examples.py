@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -30,13 +30,22 @@ UNSUPPORTED_EXTENSIONS: Final = frozenset(
 """Images in a format that Graft does not read: reported, since the user meant them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Example:
-    """One labelled example; `path` is what reports show, `source` what is sent."""
+    """One labelled example; `path` is what reports show, `source` what is sent.
+
+    It is made with its label, or with several or none; `labels` has each once, by name.
+    """
 
     path: str
-    label: str
+    labels: tuple[str, ...]
     source: Item | Problem
+
+    def __init__(self, path: str, labels: str | Iterable[str], source: Item | Problem) -> None:
+        several = [labels] if isinstance(labels, str) else labels
+        object.__setattr__(self, "path", path)
+        object.__setattr__(self, "labels", tuple(sorted(set(several))))
+        object.__setattr__(self, "source", source)
 
 
 @dataclass(frozen=True, slots=True)

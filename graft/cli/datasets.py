@@ -50,8 +50,8 @@ def show(
         warn(text)
     print_table(["label", "examples"], [[label, count] for label, count in found.labels.items()])
     if found.issues:
-        rows = [[one.path, one.label, one.message] for one in found.issues]
-        print_table(["file", "label", "issue"], rows)
+        rows = [[one.path, ", ".join(one.labels), one.message] for one in found.issues]
+        print_table(["file", "labels", "issue"], rows)
 
 
 @app.command()

@@ -12,6 +12,12 @@ from graft.embedder.v1 import backbone_pb2, embedder_service_pb2
 from graft.names import BackboneName
 
 
+def modality_name(modality: backbone_pb2.Modality) -> str:
+    """`image` or `text`; empty where it is not stated."""
+    known = {backbone_pb2.MODALITY_IMAGE: "image", backbone_pb2.MODALITY_TEXT: "text"}
+    return known.get(modality, "")
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One output that a head can be fitted on; `dim` is the length of its vector."""
@@ -51,11 +57,10 @@ class Backbone:
     @classmethod
     def from_proto(cls, backbone: backbone_pb2.Backbone, engine: str = "") -> Backbone:
         """Read a backbone off the wire."""
-        modality = backbone_pb2.Modality.Name(backbone.modality)
         return cls(
             name=backbone.name,
             digest=backbone.digest,
-            modality=modality.removeprefix("MODALITY_").lower(),
+            modality=modality_name(backbone.modality),
             input_size=tuple(backbone.input_size),
             preprocessing=backbone.preprocessing,
             endpoints=tuple(

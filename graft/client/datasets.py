@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from graft.client.backbones import modality_name
 from graft.client.connection import BULK_TIMEOUT_S, Connection
 from graft.client.numbers import whole
 from graft.client.pages import every
@@ -14,6 +15,7 @@ from graft.client.times import optional_time
 from graft.client.upload import Upload, UploadProgress
 from graft.errors import GraftError
 from graft.examples import Example
+from graft.model.v1 import evaluation_pb2
 from graft.names import DatasetName, check_id, project_name
 from graft.trainer.v1 import dataset_pb2, dataset_service_pb2
 
@@ -23,13 +25,22 @@ class ImportIssue:
     """One file that was not taken, or is doubtful, and why."""
 
     path: str
-    label: str
+    labels: tuple[str, ...]
     message: str
+
+    @classmethod
+    def from_proto(cls, issue: evaluation_pb2.ImportIssue) -> ImportIssue:
+        """Read an issue off the wire."""
+        return cls(issue.path, tuple(issue.labels), issue.message)
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """One version of a data set; `issues` are the first 100 of what the counts count."""
+    """One version of a data set; `issues` are the first 100 of what the counts count.
+
+    `modality` is `image` or `text`, and empty where there is no example. With `multi_label` an
+    example may bear several labels, or none.
+    """
 
     name: str
     version: int
@@ -42,6 +53,8 @@ class Dataset:
     warnings: tuple[str, ...]
     size_bytes: int
     create_time: datetime | None
+    multi_label: bool = False
+    modality: str = ""
 
     @classmethod
     def from_proto(cls, dataset: dataset_pb2.Dataset) -> Dataset:
@@ -55,10 +68,12 @@ class Dataset:
             rejected_count=summary.rejected_count,
             duplicate_count=summary.duplicate_count,
             conflict_count=summary.conflict_count,
-            issues=tuple(ImportIssue(one.path, one.label, one.message) for one in summary.issues),
+            issues=tuple(map(ImportIssue.from_proto, summary.issues)),
             warnings=tuple(summary.warnings),
             size_bytes=dataset.size_bytes,
             create_time=optional_time(dataset, "create_time"),
+            multi_label=dataset.multi_label,
+            modality=modality_name(dataset.modality),
         )
 
 

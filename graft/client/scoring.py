@@ -64,11 +64,19 @@ async def score_examples(
             if isinstance(answer, GraftError):
                 problems[usable[number][0].path] = answer.message
             else:
-                answered.append((usable[number][0].label, answer))
+                answered.append((_only_label(usable[number][0]), answer))
             number += 1
             if on_progress is not None:
                 on_progress(number)
     return score(answered, labels, problems)
+
+
+def _only_label(example: Example) -> str:
+    if len(example.labels) != 1:
+        raise InvalidArgument(
+            f"{example.path}: one label an example is scored. Received: {len(example.labels)}"
+        )
+    return example.labels[0]
 
 
 def score(

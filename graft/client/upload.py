@@ -115,7 +115,7 @@ def _chunks(examples: Iterable[Example], limits: ServerInfo) -> Iterator[list[An
 def pack(example: Example, limits: ServerInfo) -> Any:
     """Read one example for the wire; a file that cannot be read or sent becomes a problem."""
     path = display_path(example.path)
-    packed = dataset_service_pb2.Example(path=path, label=example.label)
+    packed = dataset_service_pb2.Example(path=path, labels=example.labels)
     problem = example.source if isinstance(example.source, Problem) else None
     if problem is None:
         assert not isinstance(example.source, Problem)

@@ -8,8 +8,9 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from graft.errors import FailedPrecondition
+from graft.errors import FailedPrecondition, Internal
 from graft.model.v1 import evaluation_pb2
 from graft.names import DatasetName
 from graft.trainer.v1 import training_job_pb2 as pb
@@ -57,11 +58,40 @@ class Material:
         numbers = [self.numbers[position] for position in positions]
         return self.catalogue.contents(self.snapshot.name, self.snapshot.version, numbers)
 
+    @property
+    def multi_label(self) -> bool:
+        """Whether an example may bear several labels, or none."""
+        return self.snapshot.sorting.multi_label
+
     @cached_property
     def y(self) -> Indices:
-        """The class of each example, `[n]`, an index into `labels`."""
-        index = {label: number for number, label in enumerate(self.labels)}
-        return np.array([index[row.label] for row in self.rows], np.int64)
+        """The class of each example, `[n]`, an index into `labels`; not where there are several."""
+        if self.multi_label:
+            raise Internal(f"{self.snapshot.name} has several labels an example: take `targets`")
+        index = self._index
+        return np.array([index[row.labels[0]] for row in self.rows], np.int64)
+
+    @cached_property
+    def targets(self) -> NDArray[np.bool_]:
+        """Which example bears which of `labels`, `[n, classes]`."""
+        found = np.zeros((len(self.rows), len(self.labels)), np.bool_)
+        for label, members in enumerate(self.members):
+            found[members, label] = True
+        return found
+
+    @cached_property
+    def members(self) -> list[Indices]:
+        """The examples that bear each of `labels`, ascending."""
+        found: list[list[int]] = [[] for _ in self.labels]
+        index = self._index
+        for at, row in enumerate(self.rows):
+            for label in row.labels:
+                found[index[label]].append(at)
+        return [np.array(some, np.int64) for some in found]
+
+    @property
+    def _index(self) -> dict[str, int]:
+        return {label: number for number, label in enumerate(self.labels)}
 
     @cached_property
     def sketches(self) -> Sketches:
@@ -77,7 +107,7 @@ class Material:
         """
         project = self.snapshot.name.project
         found = grouped(self.store, project, self.keys, lambda: self.sketches)
-        return with_something_to_hold_out(found, self.y)
+        return with_something_to_hold_out(found, self.members)
 
     def bank(
         self,
@@ -128,9 +158,9 @@ def gather(store: Store, spec: pb.TrainingSpec) -> Material:
     catalogue = Catalogue(store)
     snapshot = catalogue.snapshot(DatasetName.parse(spec.dataset), spec.dataset_version)
     rows = snapshot.rows
-    numbers = sorted(snapshot.sorting.used, key=lambda n: (rows[n].label, rows[n].key))
+    numbers = sorted(snapshot.sorting.used, key=lambda n: (rows[n].labels, rows[n].key))
     used = tuple(rows[number] for number in numbers)
-    labels = tuple(sorted({row.label for row in used}))
+    labels = tuple(sorted({label for row in used for label in row.labels}))
     material = Material(snapshot, tuple(numbers), used, labels, catalogue, store)
     check_trainable(material)
     return material

@@ -107,6 +107,7 @@ def train(tools: Tools, job: pb.TrainingJob) -> pb.TrainingResult:
     run, phases = Job(tools, job.spec), Phases(tools.report)
     with phases.phase("snapshot"):
         material = gather(tools.store, job.spec)
+        _check_single(material)
     with phases.phase("embed", "examples") as tell:
         seen = _see(run, material, tell)
     with phases.phase("search", "fits") as tell:
@@ -161,6 +162,15 @@ def _see(run: Job, material: Material, tell: Tell) -> Seen:
     verdict = _compare(run, material, usable, tell)
     backbone = next(one for one in usable if one.name == verdict.name)
     return _look(run, material, backbone, verdict.reason, tell)
+
+
+def _check_single(material: Material) -> None:
+    if material.multi_label:
+        raise FailedPrecondition(
+            f"{material.snapshot.name} has several labels an example, which this version does not"
+            " train; give each example one. Received: several labels",
+            reason="DATASET_UNTRAINABLE",
+        )
 
 
 def _check_modality(backbone: backbone_pb2.Backbone) -> None:

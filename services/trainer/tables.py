@@ -26,15 +26,16 @@ EXAMPLES = pa.schema(
     [
         pa.field("key", pa.binary(KEY_BYTES), nullable=False),
         pa.field("path", pa.string(), nullable=False),
-        pa.field("label", pa.string(), nullable=False),
+        pa.field("labels", pa.list_(pa.field("item", pa.string(), nullable=False)), nullable=False),
         pa.field("content", pa.large_binary(), nullable=False),
         pa.field("verdict", pa.string(), nullable=False),
         pa.field("detail", pa.string(), nullable=False),
+        pa.field("modality", pa.string(), nullable=False),
         pa.field("sketch", pa.binary(), nullable=False),
     ]
 )
-"""One example a row: `key` is the sha256 of `content`, the raw bytes of the image; `sketch` is what
-services.trainer.data.sketch draws of it."""
+"""One example a row: `key` is the sha256 of `content`, the raw bytes of the image or the text in
+UTF-8; `sketch` is what services.trainer.data.sketch draws of an image."""
 
 _Keys = npt.NDArray[np.bytes_]
 _KEY_TYPE = np.dtype(f"S{KEY_BYTES}")
@@ -64,14 +65,15 @@ def examples(
     *,
     keys: Sequence[bytes],
     paths: Sequence[str],
-    labels: Sequence[str],
+    labels: Sequence[Sequence[str]],
     contents: Sequence[bytes],
     verdicts: Sequence[str],
     details: Sequence[str],
+    modalities: Sequence[str],
     sketches: Sequence[bytes],
 ) -> pa.RecordBatch:
     """One batch for a DatasetTable; all of one length, keys of 32 bytes."""
-    columns = (keys, paths, labels, contents, verdicts, details, sketches)
+    columns = (keys, paths, labels, contents, verdicts, details, modalities, sketches)
     arrays = [
         pa.array(list(values), type=field.type)
         for values, field in zip(columns, EXAMPLES, strict=True)

@@ -33,10 +33,11 @@ def _rows(start: int, count: int, *, size: int = 10) -> pa.RecordBatch:
     return examples(
         keys=[_digest(number) for number in numbers],
         paths=[f"cat/{number} ä.png" for number in numbers],
-        labels=["cat"] * count,
+        labels=[["cat", "pet"]] * count,
         contents=[b"%d" % number * size for number in numbers],
         verdicts=["ok"] * count,
         details=[""] * count,
+        modalities=["image"] * count,
         sketches=[b"%d" % number for number in numbers],
     )
 
@@ -87,7 +88,7 @@ def test_rows_come_back_exactly(dataset: DatasetTable) -> None:
     assert dataset.read().to_batches()[0].to_pydict() == batch.to_pydict()
     assert dataset.read().schema.equals(EXAMPLES)
     assert dataset.contents([2, 0, 2]) == [b"2" * 10, b"0" * 10, b"2" * 10]
-    assert dataset.rows([3, 1], ["label", "key"]).column("key").to_pylist() == [
+    assert dataset.rows([3, 1], ["labels", "key"]).column("key").to_pylist() == [
         _digest(3),
         _digest(1),
     ]

@@ -14,7 +14,7 @@ from services.trainer.data.catalogue import Catalogue
 from services.trainer.data.importer import Importer
 
 Files = Sequence[tuple[str, str, bytes]]
-"""Label, path, content."""
+"""Labels with a bar between them, path, content."""
 
 
 def bring(store: Store, name: DatasetName, files: Files) -> None:
@@ -34,7 +34,11 @@ async def _run(importer: Importer, name: DatasetName, files: Files) -> None:
 
 async def _requests(name: DatasetName, files: Files) -> AsyncIterator[pb.ImportExamplesRequest]:
     examples = [
-        pb.Example(path=path, label=label, content=content_pb2.Content(image=data))
+        pb.Example(
+            path=path,
+            labels=[one for one in label.split("|") if one],
+            content=content_pb2.Content(image=data),
+        )
         for label, path, data in files
     ]
     yield pb.ImportExamplesRequest(dataset=str(name), examples=examples)

@@ -49,6 +49,6 @@ def examples(*, first: int, count: int, side: int = SIDE) -> Iterator[dataset_se
         for number in range(first, first + count):
             yield dataset_service_pb2.Example(
                 path=f"{label}/{number:03d}.png",
-                label=label,
+                labels=[label],
                 content=content_pb2.Content(image=picture(label, number, side)),
             )

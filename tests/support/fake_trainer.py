@@ -44,13 +44,13 @@ class FakeDatasets(dataset_service_pb2_grpc.DatasetServiceServicer):
     def _keep(self, name: str, examples: list[dataset_pb.Example]) -> dataset_pb2.Dataset:
         good = [one for one in examples if _why_bad(one) is None]
         issues = [
-            evaluation_pb2.ImportIssue(path=one.path, label=one.label, message=why)
+            evaluation_pb2.ImportIssue(path=one.path, labels=one.labels, message=why)
             for one in examples
             if (why := _why_bad(one)) is not None
         ]
         before = self._world.datasets.get(name)
         self._world.data[name] = good
-        labels = Counter(one.label for one in good)
+        labels = Counter(label for one in good for label in one.labels)
         self._world.datasets[name] = dataset_pb2.Dataset(
             name=name,
             version=before.version + 1 if before else 1,

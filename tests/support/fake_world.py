@@ -62,7 +62,8 @@ class World:
         model.aliases["live"] = version
         colours: dict[str, list[Any]] = {}
         for one in self.data[spec.dataset]:
-            colours.setdefault(one.label, []).append(colour(one.content.image))
+            for label in one.labels:
+                colours.setdefault(label, []).append(colour(one.content.image))
         means = {label: np.mean(found, axis=0) for label, found in sorted(colours.items())}
         self.means[f"{spec.model}/versions/{version}"] = means
         return version

@@ -191,7 +191,7 @@ def pictures(classes: int, each: int, *, first: int = 0) -> Iterator[dataset_ser
         for number in range(first, first + each):
             yield dataset_service_pb2.Example(
                 path=f"c{label}/{number}.png",
-                label=f"c{label:05d}",
+                labels=[f"c{label:05d}"],
                 content=content_pb2.Content(image=tiny(label, number)),
             )
 

@@ -101,14 +101,14 @@ class Candidate(_message.Message):
     def __init__(self, kind: _Optional[str] = ..., parameters: _Optional[_Mapping[str, str]] = ..., log_loss: _Optional[float] = ..., log_loss_standard_error: _Optional[float] = ..., accuracy: _Optional[float] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., chosen: _Optional[bool] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class ImportIssue(_message.Message):
-    __slots__ = ("path", "label", "message")
+    __slots__ = ("path", "message", "labels")
     PATH_FIELD_NUMBER: _ClassVar[int]
-    LABEL_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     path: str
-    label: str
     message: str
-    def __init__(self, path: _Optional[str] = ..., label: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, path: _Optional[str] = ..., message: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class DataSummary(_message.Message):
     __slots__ = ("example_count", "rejected_count", "duplicate_count", "conflict_count", "issues", "warnings")

@@ -15,8 +15,10 @@ class Task(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     TASK_UNSPECIFIED: _ClassVar[Task]
     TASK_CLASSIFICATION: _ClassVar[Task]
+    TASK_MULTI_LABEL: _ClassVar[Task]
 TASK_UNSPECIFIED: Task
 TASK_CLASSIFICATION: Task
+TASK_MULTI_LABEL: Task
 
 class Features(_message.Message):
     __slots__ = ("backbone", "backbone_digest", "endpoints", "dims")

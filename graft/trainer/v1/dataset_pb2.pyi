@@ -1,6 +1,7 @@
 import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from graft.embedder.v1 import backbone_pb2 as _backbone_pb2
 from graft.model.v1 import evaluation_pb2 as _evaluation_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -19,17 +20,21 @@ class LabelCount(_message.Message):
     def __init__(self, label: _Optional[str] = ..., example_count: _Optional[int] = ...) -> None: ...
 
 class Dataset(_message.Message):
-    __slots__ = ("name", "version", "labels", "summary", "size_bytes", "create_time")
+    __slots__ = ("name", "version", "labels", "summary", "size_bytes", "create_time", "multi_label", "modality")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     SUMMARY_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    MULTI_LABEL_FIELD_NUMBER: _ClassVar[int]
+    MODALITY_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: int
     labels: _containers.RepeatedCompositeFieldContainer[LabelCount]
     summary: _evaluation_pb2.DataSummary
     size_bytes: int
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[LabelCount, _Mapping]]] = ..., summary: _Optional[_Union[_evaluation_pb2.DataSummary, _Mapping]] = ..., size_bytes: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    multi_label: bool
+    modality: _backbone_pb2.Modality
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[LabelCount, _Mapping]]] = ..., summary: _Optional[_Union[_evaluation_pb2.DataSummary, _Mapping]] = ..., size_bytes: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., multi_label: _Optional[bool] = ..., modality: _Optional[_Union[_backbone_pb2.Modality, str]] = ...) -> None: ...

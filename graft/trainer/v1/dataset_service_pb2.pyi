@@ -20,16 +20,16 @@ IMPORT_MODE_REPLACE: ImportMode
 IMPORT_MODE_APPEND: ImportMode
 
 class Example(_message.Message):
-    __slots__ = ("path", "label", "content", "problem")
+    __slots__ = ("path", "labels", "content", "problem")
     PATH_FIELD_NUMBER: _ClassVar[int]
-    LABEL_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     CONTENT_FIELD_NUMBER: _ClassVar[int]
     PROBLEM_FIELD_NUMBER: _ClassVar[int]
     path: str
-    label: str
+    labels: _containers.RepeatedScalarFieldContainer[str]
     content: _content_pb2.Content
     problem: _problem_pb2.Problem
-    def __init__(self, path: _Optional[str] = ..., label: _Optional[str] = ..., content: _Optional[_Union[_content_pb2.Content, _Mapping]] = ..., problem: _Optional[_Union[_problem_pb2.Problem, _Mapping]] = ...) -> None: ...
+    def __init__(self, path: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., content: _Optional[_Union[_content_pb2.Content, _Mapping]] = ..., problem: _Optional[_Union[_problem_pb2.Problem, _Mapping]] = ...) -> None: ...
 
 class ImportExamplesRequest(_message.Message):
     __slots__ = ("dataset", "mode", "examples", "last")

@@ -9,18 +9,34 @@ from typing import Final
 import pyarrow as pa
 from google.protobuf import timestamp_pb2
 
+from graft.embedder.v1 import backbone_pb2
 from graft.errors import DataLoss, NotFound
 from graft.names import DatasetName
 from graft.trainer.v1 import dataset_pb2
 from services.common import layout
 from services.common.store import Store
-from services.trainer.data.rows import ACCEPTED, Row, Sorting, label_counts, sort_out, summarise
+from services.trainer.data.rows import (
+    ACCEPTED,
+    IMAGE,
+    TEXT,
+    Row,
+    Sorting,
+    label_counts,
+    modality_of,
+    sort_out,
+    summarise,
+)
 from services.trainer.data.sketch import Sketches, stack
 from services.trainer.tables import DatasetTable
 
 MAX_LISTED_LABELS: Final = 10_000
 _SUFFIX: Final = ".lance"
-_COLUMNS: Final = ("key", "path", "label", "verdict", "detail")
+_COLUMNS: Final = ("key", "path", "labels", "verdict", "detail", "modality")
+_MODALITIES: Final = {
+    "": backbone_pb2.MODALITY_UNSPECIFIED,
+    IMAGE: backbone_pb2.MODALITY_IMAGE,
+    TEXT: backbone_pb2.MODALITY_TEXT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +122,8 @@ class Catalogue:
             summary=summarise(snapshot.rows, snapshot.sorting, since=since),
             size_bytes=_size(snapshot.rows),
             create_time=self._created(snapshot),
+            multi_label=snapshot.sorting.multi_label,
+            modality=_MODALITIES[modality_of(snapshot.rows)],
         )
 
     def delete(self, name: DatasetName) -> None:
@@ -132,7 +150,10 @@ def not_found(name: DatasetName) -> NotFound:
 
 def _rows(table: pa.Table) -> list[Row]:
     columns = [table.column(name).to_pylist() for name in _COLUMNS]
-    return [Row(*values) for values in zip(*columns, strict=True)]
+    return [
+        Row(key, path, tuple(labels), *values)
+        for key, path, labels, *values in zip(*columns, strict=True)
+    ]
 
 
 def _size(rows: tuple[Row, ...]) -> int:

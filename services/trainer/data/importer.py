@@ -16,7 +16,7 @@ from graft.trainer.v1 import dataset_service_pb2 as pb
 from services.common.blocking import Bridge
 from services.trainer.data.catalogue import Catalogue
 from services.trainer.data.feed import Feed
-from services.trainer.data.rows import ACCEPTED, Row
+from services.trainer.data.rows import ACCEPTED, IMAGE, Row, modality_of
 from services.trainer.data.verdict import judge, refuse
 from services.trainer.tables import examples
 
@@ -32,26 +32,40 @@ _JUDGED_AT_ONCE: Final = 16
 class _Intake:
     """What one import must remember of the examples before: 40 bytes each."""
 
-    keys: set[bytes] = field(default_factory=set)
+    keys: set[bytes] = field(default_factory=set)  # of labelled rows: others may go unused
     labels: set[str] = field(default_factory=set)
     rows: int = 0
+    modality: str = ""
 
     def take(self, row: Row) -> Row:
         """The row as it is stored, now that those before it are known."""
         self.rows += 1
         if row.verdict != ACCEPTED:
             return row
-        if row.label not in self.labels and len(self.labels) >= MAX_LABELS:
-            return refuse(
-                row,
-                f"a data set has at most {MAX_LABELS} labels, and this would be one more; merge"
-                f" some. Received: {row.label!r}",
-            )
-        self.labels.add(row.label)
+        if why := self._misfit(row):
+            return refuse(row, why)
+        self.modality = row.modality
+        self.labels.update(row.labels)
         if row.key in self.keys:
             return replace(row, content=b"", sketch=b"")
-        self.keys.add(row.key)
+        if row.labels:
+            self.keys.add(row.key)
         return row
+
+    def _misfit(self, row: Row) -> str:
+        """Why a good row does not go with those before, or nothing."""
+        if self.modality and row.modality != self.modality:
+            return (
+                f"the data set holds {self.modality}s, as its first usable example is one; put"
+                f" {row.modality}s into another one. Received: {_article(row.modality)}"
+            )
+        fresh = [label for label in row.labels if label not in self.labels]
+        if len(self.labels) + len(fresh) > MAX_LABELS:
+            return (
+                f"a data set has at most {MAX_LABELS} labels, and this would be one more; merge"
+                f" some. Received: {fresh[-1]!r}"
+            )
+        return ""
 
 
 class Importer:
@@ -131,8 +145,9 @@ class Importer:
         except NotFound:
             return _Intake()
         accepted = [row for row in rows if row.verdict == ACCEPTED]
-        keys, labels = {row.key for row in accepted}, {row.label for row in accepted}
-        return _Intake(keys, labels, len(rows))
+        keys = {row.key for row in accepted if row.labels}
+        labels = {label for row in accepted for label in row.labels}
+        return _Intake(keys, labels, len(rows), modality_of(rows))
 
     async def _fill(
         self,
@@ -192,6 +207,10 @@ async def _next(requests: AsyncIterator[pb.ImportExamplesRequest]) -> pb.ImportE
     return request
 
 
+def _article(modality: str) -> str:
+    return "an image" if modality == IMAGE else "a text"
+
+
 class _Broken(Exception):
     """Tells the writer to commit nothing."""
 
@@ -208,9 +227,10 @@ def _batch(rows: Sequence[Row]) -> pa.RecordBatch:
     return examples(
         keys=[row.key for row in rows],
         paths=[row.path for row in rows],
-        labels=[row.label for row in rows],
+        labels=[row.labels for row in rows],
         contents=[row.content for row in rows],
         verdicts=[row.verdict for row in rows],
         details=[row.detail for row in rows],
+        modalities=[row.modality for row in rows],
         sketches=[row.sketch for row in rows],
     )

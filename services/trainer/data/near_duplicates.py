@@ -81,16 +81,16 @@ def groups(pairs: Pairs, count: int) -> Indices:
     return np.asarray(connected_components(links, directed=False)[1], np.int64)
 
 
-def with_something_to_hold_out(group: Indices, y: Indices) -> Indices:
-    """The groups `[n]`, but those of a class `y` of three or more in a single group taken apart.
+def with_something_to_hold_out(group: Indices, classes: Sequence[Indices]) -> Indices:
+    """The groups `[n]`, but those of a class of three or more in a single group taken apart;
+    `classes` has the members of each.
 
     Drawings of one sign look so alike that all may pass for copies of one; the class could then
     never be held out, and nothing would be known of it.
     """
     apart = group.copy()
     fresh = int(group.max(initial=-1)) + 1
-    for label in np.unique(y):
-        members = np.flatnonzero(y == label)
+    for members in classes:
         if len(members) > 2 and len(np.unique(group[members])) == 1:
             apart[members] = fresh + np.arange(len(members))
             fresh += len(members)

@@ -15,6 +15,8 @@ from graft.model.v1 import evaluation_pb2
 
 ACCEPTED: Final = "accepted"
 REJECTED: Final = "rejected"
+IMAGE: Final = "image"
+TEXT: Final = "text"
 SEVERAL: Final = "several pictures"
 """Stands behind the size of a file that is an animation or has several pages."""
 
@@ -25,23 +27,27 @@ FEW: Final = 5
 IMBALANCE: Final = 10
 """So many times as many examples in the largest class as in the smallest get a warning."""
 _NAMED: Final = 5
+_UNLABELLED: Final = (
+    "it bears no label, and no example of this data set bears several; give it one, such as 'none'"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One example as it came.
 
-    `key` is the SHA-256 of the whole file. `content` is the file and `sketch` its sketch, both
-    empty where the row is rejected or an earlier row of the data set holds the same bytes. `detail`
-    says why a row was rejected; of an accepted one, the size of its file in bytes, and SEVERAL
-    where that is so.
+    `key` is the SHA-256 of the whole file. `labels` are by name, each once. `content` is the file
+    and `sketch` its sketch, both empty where the row is rejected or an earlier row of the data set
+    holds the same bytes. `detail` says why a row was rejected; of an accepted one, the size of its
+    file in bytes, and SEVERAL where that is so. `modality` is IMAGE or TEXT, empty where rejected.
     """
 
     key: bytes
     path: str
-    label: str
+    labels: tuple[str, ...]
     verdict: str
     detail: str
+    modality: str = ""
     content: bytes = b""
     sketch: bytes = b""
 
@@ -58,42 +64,53 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Sorting:
-    """Row numbers, ascending, by what is made of them; every row is in exactly one."""
+    """Row numbers, ascending, by what is made of them; every row is in exactly one.
+
+    `multi_label` says that some accepted row bears several labels: only then is one without a
+    label an answer, and not a gap.
+    """
 
     used: tuple[int, ...]
     rejected: tuple[int, ...]
     duplicates: tuple[int, ...]
     conflicts: tuple[int, ...]
+    multi_label: bool
 
 
 def sort_out(rows: Sequence[Row]) -> Sorting:
-    """Decide what is used: each content once, and none that stands under two labels."""
-    labels: dict[bytes, str] = {}
+    """Decide what is used: each content once, and none that stands under two sets of labels."""
+    multi_label = any(row.verdict == ACCEPTED and len(row.labels) > 1 for row in rows)
+    usable = [row.verdict == ACCEPTED and (multi_label or bool(row.labels)) for row in rows]
+    labels: dict[bytes, tuple[str, ...]] = {}
     torn: set[bytes] = set()
-    for row in rows:
-        if row.verdict == ACCEPTED and labels.setdefault(row.key, row.label) != row.label:
+    for row, good in zip(rows, usable, strict=True):
+        if good and labels.setdefault(row.key, row.labels) != row.labels:
             torn.add(row.key)
     seen: set[bytes] = set()
     found: tuple[list[int], ...] = ([], [], [], [])
-    for number, row in enumerate(rows):
-        found[_pile(row, torn, seen)].append(number)
-        if row.verdict == ACCEPTED:
+    for number, (row, good) in enumerate(zip(rows, usable, strict=True)):
+        found[_pile(row, torn, seen) if good else 1].append(number)
+        if good:
             seen.add(row.key)
-    return Sorting(*(tuple(pile) for pile in found))
+    used, rejected, duplicates, conflicts = (tuple(pile) for pile in found)
+    return Sorting(used, rejected, duplicates, conflicts, multi_label)
 
 
 def _pile(row: Row, torn: set[bytes], seen: set[bytes]) -> int:
-    """The position in Sorting of the pile that a row goes to."""
-    if row.verdict != ACCEPTED:
-        return 1
+    """The position in Sorting of the pile that a usable row goes to."""
     if row.key in torn:
         return 3
     return 2 if row.key in seen else 0
 
 
+def modality_of(rows: Sequence[Row]) -> str:
+    """What the accepted rows are, IMAGE or TEXT; empty without any."""
+    return next((row.modality for row in rows if row.verdict == ACCEPTED), "")
+
+
 def label_counts(rows: Sequence[Row], sorting: Sorting) -> dict[str, int]:
     """How many used examples bear each label, by label."""
-    counts = Counter(rows[number].label for number in sorting.used)
+    counts = Counter(label for number in sorting.used for label in rows[number].labels)
     return dict(sorted(counts.items()))
 
 
@@ -115,7 +132,7 @@ def summarise(
         rejected_count=len(piles["rejected"]),
         duplicate_count=len(piles["duplicate"]),
         conflict_count=len(piles["conflict"]),
-        issues=_issues(rows, piles),
+        issues=_issues(rows, sorting, piles),
         warnings=[*warnings_about(counts), *_about_several(rows[since:])],
     )
 
@@ -132,18 +149,19 @@ def _about_several(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def _issues(rows: Sequence[Row], piles: dict[str, list[int]]) -> list[evaluation_pb2.ImportIssue]:
+def _issues(
+    rows: Sequence[Row], sorting: Sorting, piles: dict[str, list[int]]
+) -> list[evaluation_pb2.ImportIssue]:
     """The first issues: conflicts and rejections, which want an answer, before duplicates."""
     order = [*piles["conflict"], *piles["rejected"], *piles["duplicate"]][:MAX_ISSUES]
     first: dict[bytes, Row] = {}
-    for row in rows:
-        if row.verdict == ACCEPTED:
-            first.setdefault(row.key, row)
+    for number in (*sorting.used, *sorting.conflicts):  # ascending, and no key is in both
+        first.setdefault(rows[number].key, rows[number])
     kind = {number: name for name, numbers in piles.items() for number in numbers}
     return [
         evaluation_pb2.ImportIssue(
             path=rows[number].path,
-            label=rows[number].label,
+            labels=rows[number].labels,
             message=_message(rows[number], kind[number], first.get(rows[number].key)),
         )
         for number in order
@@ -152,12 +170,16 @@ def _issues(rows: Sequence[Row], piles: dict[str, list[int]]) -> list[evaluation
 
 def _message(row: Row, kind: str, first: Row | None) -> str:
     if kind == "rejected" or first is None:
-        return row.detail
+        return row.detail if row.verdict == REJECTED else _UNLABELLED
     if kind == "duplicate":
-        return f"the same bytes as {first.path!r}, which has the same label; used once"
+        which = "label" if len(first.labels) == 1 else "labels"
+        return f"the same bytes as {first.path!r}, which has the same {which}; used once"
+    under = ", ".join(map(repr, first.labels)) or "no label"
+    single = len(row.labels) == len(first.labels) == 1
+    what = "two labels or more" if single else "different labels"
     return (
-        f"the same bytes stand under two labels or more (first as {first.path!r},"
-        f" {first.label!r}); left out of training: remove all but the right one"
+        f"the same bytes stand under {what} (first as {first.path!r}, {under}); left out of"
+        " training: remove all but the right one"
     )
 
 

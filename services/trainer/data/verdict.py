@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Final
 
 from graft.errors import GraftError
 from graft.trainer.v1 import dataset_service_pb2 as pb
 from services.common import image
-from services.trainer.data.rows import ACCEPTED, REJECTED, SEVERAL, Row
+from services.trainer.data.rows import ACCEPTED, IMAGE, REJECTED, SEVERAL, Row
 from services.trainer.data.sketch import DECODE_SIZE, draw
 
 MAX_LABEL_BYTES: Final = 200
+MAX_LABELS: Final = 100
+"""Labels of one example."""
 MAX_PATH_BYTES: Final = 1024
 _MAX_DETAIL: Final = 500
 _JPEG: Final = b"\xff\xd8"
@@ -25,16 +28,18 @@ def judge(example: pb.Example, limits: image.ImageLimits = image.DEFAULT_LIMITS)
     why, sketch = _fault(example), b""
     if not why:
         why, sketch = _looked_at(content, limits)
+    labels = tuple(sorted(set(example.labels)))
     if why:
-        return Row(key, path, _cut(example.label, MAX_LABEL_BYTES), REJECTED, why[:_MAX_DETAIL])
+        some = tuple(_cut(label, MAX_LABEL_BYTES) for label in labels[:MAX_LABELS])
+        return Row(key, path, some, REJECTED, why[:_MAX_DETAIL])
     several = f" {SEVERAL}" if _has_several(content, limits) else ""
     detail = f"{len(content)}{several}"
-    return Row(key, path, example.label, ACCEPTED, detail, content, sketch)
+    return Row(key, path, labels, ACCEPTED, detail, IMAGE, content, sketch)
 
 
 def refuse(row: Row, why: str) -> Row:
     """The row with the verdict turned: rejected, for a reason that lies outside the example."""
-    return Row(row.key, row.path, row.label, REJECTED, why)
+    return Row(row.key, row.path, row.labels, REJECTED, why)
 
 
 def _fault(example: pb.Example) -> str:
@@ -43,15 +48,27 @@ def _fault(example: pb.Example) -> str:
         return example.problem.message or "the client could not read the file"
     if not example.path:
         return "the example has no path; send the name of the file, for the report"
-    if not example.label.strip():
-        return "the label is empty; give every example a label"
-    size = len(example.label.encode())
-    if size > MAX_LABEL_BYTES:
-        return f"a label takes at most {MAX_LABEL_BYTES} bytes; shorten it. Received: {size} bytes"
+    if why := _fault_of_labels(example.labels):
+        return why
     kind = example.content.WhichOneof("kind")
     if kind == "text":
         return "the content is a text; this trainer takes images only. Received: text"
     return "" if kind == "image" else "the example has no content; send the bytes of an image file"
+
+
+def _fault_of_labels(labels: Sequence[str]) -> str:
+    """What is wrong with the labels, or nothing. None at all may be right: see `sort_out`."""
+    if len(labels) > MAX_LABELS:
+        return f"an example takes at most {MAX_LABELS} labels. Received: {len(labels)} labels"
+    for label in labels:
+        if not label.strip():
+            return "the label is empty; give every example a label"
+        size = len(label.encode())
+        if size > MAX_LABEL_BYTES:
+            return (
+                f"a label takes at most {MAX_LABEL_BYTES} bytes; shorten it. Received: {size} bytes"
+            )
+    return ""
 
 
 def _looked_at(content: bytes, limits: image.ImageLimits) -> tuple[str, bytes]:

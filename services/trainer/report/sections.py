@@ -203,7 +203,7 @@ def data(evaluation: pb.Evaluation) -> str:
         (found.conflict_count, "files under two labels, left out"),
     )
     boxes = "".join(f"<div><b>{n:,}</b><span>{text(what)}</span></div>" for n, what in facts)
-    issues = [row(text(i.path), text(i.label), text(i.message)) for i in found.issues]
+    issues = [row(text(i.path), text(", ".join(i.labels)), text(i.message)) for i in found.issues]
     listed = ""
     if issues:
         wide = table(("File", "Label", "What is wrong"), issues)

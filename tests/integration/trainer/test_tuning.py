@@ -80,7 +80,7 @@ def examples() -> list[dataset_service_pb2.Example]:
     return [
         dataset_service_pb2.Example(
             path=f"{number}.png",
-            label=textures.LABELS[label],
+            labels=[textures.LABELS[label]],
             content=content_pb2.Content(image=file),
         )
         for number, (file, label) in enumerate(zip(files, y, strict=True))

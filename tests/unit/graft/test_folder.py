@@ -20,7 +20,8 @@ def touch(root: Path, *names: str, data: bytes = b"x") -> Path:
 
 
 def taken(examples: ExampleSet) -> list[tuple[str, str]]:
-    return [(one.path, one.label) for one in examples.examples if isinstance(one.source, Path)]
+    usable = [one for one in examples.examples if isinstance(one.source, Path)]
+    return [(one.path, label) for one in usable for label in one.labels]
 
 
 def problems(examples: ExampleSet) -> dict[str, str]:
@@ -126,7 +127,7 @@ def test_names_that_are_not_utf8_are_escaped_and_work(tmp_path: Path) -> None:
     with open(folder + b"/\xff.png", "wb") as file:
         file.write(b"bytes")
     (one,) = read_examples(tmp_path).examples
-    assert (one.path, one.label) == (r"caf\xe9/\xff.png", r"caf\xe9")
+    assert (one.path, one.labels) == (r"caf\xe9/\xff.png", (r"caf\xe9",))
     assert isinstance(one.source, Path)
     assert one.source.read_bytes() == b"bytes"
 
@@ -136,7 +137,7 @@ def test_empty_class_folders_and_loose_files_are_warned_of(tmp_path: Path) -> No
     (tmp_path / "dog").mkdir()
     touch(tmp_path, "bird/notes.txt")
     found = read_examples(tmp_path)
-    assert {one.label for one in found.examples} == {"cat"}
+    assert {one.labels for one in found.examples} == {("cat",)}
     empty, loose = found.warnings
     assert "2 class folders" in empty
     assert "'bird', 'dog'" in empty

@@ -55,12 +55,13 @@ def test_the_ways_people_write_csv(folder: Path, text: bytes) -> None:
 
 def test_tabs_separate_in_a_tsv(folder: Path) -> None:
     path = write(folder, "m.tsv", "path\tlabel\na.png\tcat, tabby\n")
-    assert read_examples(path).examples[0].label == "cat, tabby"
+    assert read_examples(path).examples[0].labels == ("cat, tabby",)
 
 
 def test_quoted_newlines_and_commas_stay_in_their_cell(folder: Path) -> None:
     path = write(folder, "m.csv", 'path,label\na.png,"cat,\nthe ""big"" one"\nin/b.png,dog\n')
-    assert [one.label for one in read_examples(path).examples] == ['cat,\nthe "big" one', "dog"]
+    found = read_examples(path).examples
+    assert [one.labels for one in found] == [('cat,\nthe "big" one',), ("dog",)]
 
 
 def test_rows_are_counted_as_rows_and_lines_as_lines(folder: Path) -> None:
@@ -111,7 +112,7 @@ def test_a_bad_file_is_only_that_rows_problem(folder: Path, row: str) -> None:
 def test_json_lines_with_numbers_as_labels_and_texts(folder: Path) -> None:
     text = '{"path": "a.png", "label": 3}\n\n{"label": "ü", "path": "in/b.png", "x": [1]}\n'
     assert [
-        (one.path, one.label) for one in read_examples(write(folder, "m.jsonl", text)).examples
+        (one.path, *one.labels) for one in read_examples(write(folder, "m.jsonl", text)).examples
     ] == [
         ("a.png", "3"),
         ("in/b.png", "ü"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graft.errors import FailedPrecondition, NotFound
+from graft.errors import FailedPrecondition, Internal, NotFound
 from graft.names import DatasetName
 from graft.trainer.v1 import training_job_pb2 as pb
 from services.common.store import Store, open_store
@@ -106,3 +106,20 @@ def test_one_class_is_refused_before_anything_is_embedded(
 def test_a_data_set_that_is_gone_is_not_found(store: Store) -> None:
     with pytest.raises(NotFound):
         gather(store, pb.TrainingSpec(dataset="projects/p/datasets/gone"))
+
+
+def test_with_several_labels_there_are_targets_and_no_classes(tmp_path: Path) -> None:
+    with open_store(str(tmp_path), {}) as store:
+        bring(store, NAME, [("a|b", "1", SCENES[0][2]), ("", "2", SCENES[1][2])])
+        found = gather(store, SPEC)
+    assert (found.labels, found.multi_label) == (("a", "b"), True)
+    assert found.paths == ["2", "1"]
+    assert found.targets.tolist() == [[False, False], [True, True]]
+    with pytest.raises(Internal, match="take `targets`"):
+        _ = found.y
+
+
+def test_targets_of_one_label_each_say_the_same_as_the_classes(material: Material) -> None:
+    assert not material.multi_label
+    assert np.array_equal(material.targets.argmax(1), material.y)
+    assert np.array_equal(material.targets.sum(1), np.ones(len(material.rows)))

@@ -47,8 +47,8 @@ def test_train_in_words(up: Run, images: Path) -> None:
 
 def test_every_issue_names_its_file_first_and_once(capsys: pytest.CaptureFixture[str]) -> None:
     issues = (
-        ImportIssue("a.png", "cat", "a.png is larger than the limit"),
-        ImportIssue("b.png", "cat", "the same bytes as 'b.png' under two labels"),
+        ImportIssue("a.png", ("cat",), "a.png is larger than the limit"),
+        ImportIssue("b.png", ("cat",), "the same bytes as 'b.png' under two labels"),
     )
     told = Dataset("projects/p/datasets/d", 1, {"cat": 1}, 1, 2, 0, 0, issues, (), 1, None)
     train._tell_data(ExampleSet(()), told)

@@ -76,7 +76,11 @@ async def test_bad_files_are_told_without_being_sent(
 async def test_names_and_texts_travel(suite: FakeSuite, client: AsyncClient) -> None:
     await client.import_examples("pets", [Example("a\udcff.png", "ü", Text("hello"))])
     (example,) = suite.world.imports[0].examples
-    assert (example.path, example.label, example.content.text) == (r"a\xff.png", "ü", "hello")
+    assert (example.path, list(example.labels), example.content.text) == (
+        r"a\xff.png",
+        ["ü"],
+        "hello",
+    )
 
 
 async def test_appending_keeps_what_was_there(client: AsyncClient) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from graft.common.v1 import content_pb2, problem_pb2
+from graft.embedder.v1 import backbone_pb2
 from graft.errors import Conflict, InvalidArgument, NotFound, ResourceExhausted, Unavailable
 from graft.names import DatasetName
 from graft.trainer.v1 import dataset_pb2
@@ -44,7 +45,7 @@ def image(seed: int) -> bytes:
 
 def example(seed: int, label: str, data: bytes | None = None) -> pb.Example:
     content = content_pb2.Content(image=image(seed) if data is None else data)
-    return pb.Example(path=f"{label}/{seed}.png", label=label, content=content)
+    return pb.Example(path=f"{label}/{seed}.png", labels=[label], content=content)
 
 
 async def stream(
@@ -133,9 +134,11 @@ async def test_bad_files_of_every_kind_never_fail_an_import(importer: Importer) 
         example(54, "cat", b"\x00" * 1000),
         example(55, ""),
         example(56, "x" * 201),
-        pb.Example(path="gone.png", label="cat", problem=problem_pb2.Problem(message="no access")),
-        pb.Example(path="none.png", label="cat"),
-        pb.Example(path="t.txt", label="cat", content=content_pb2.Content(text="a text")),
+        pb.Example(
+            path="gone.png", labels=["cat"], problem=problem_pb2.Problem(message="no access")
+        ),
+        pb.Example(path="none.png", labels=["cat"]),
+        pb.Example(path="t.txt", labels=["cat"], content=content_pb2.Content(text="a text")),
     ]
     dataset = await importer.run(stream([*bad[:5], *good], bad[5:]))
     assert labels(dataset) == {"cat": 6, "dog": 6}
@@ -152,9 +155,9 @@ async def test_the_same_bytes_are_stored_once_and_conflicts_left_out(
     torn = image(7)
     sent = [
         example(1, "cat"),
-        pb.Example(path="copy.png", label="cat", content=content_pb2.Content(image=image(1))),
+        pb.Example(path="copy.png", labels=["cat"], content=content_pb2.Content(image=image(1))),
         example(7, "cat"),
-        pb.Example(path="torn.png", label="dog", content=content_pb2.Content(image=torn)),
+        pb.Example(path="torn.png", labels=["dog"], content=content_pb2.Content(image=torn)),
         example(8, "dog"),
     ]
     dataset = await importer.run(stream(sent))
@@ -298,5 +301,50 @@ async def test_a_message_with_too_many_examples_is_refused(
 async def test_odd_names_and_labels_come_back_as_they_were(importer: Importer) -> None:
     odd = "naïve/ \U0001f431\n\\xff.png"
     content = content_pb2.Content(image=image(1))
-    dataset = await importer.run(stream([pb.Example(path=odd, label="日本 / 語", content=content)]))
+    dataset = await importer.run(
+        stream([pb.Example(path=odd, labels=["日本 / 語"], content=content)])
+    )
     assert labels(dataset) == {"日本 / 語": 1}
+
+
+async def test_an_example_may_bear_several_labels_or_none(
+    importer: Importer, catalogue: Catalogue
+) -> None:
+    several, none = example(1, "cat"), example(2, "cat")
+    several.labels.extend(["pet", "cat"])
+    none.labels.clear()
+    dataset = await importer.run(stream([several, none, example(3, "dog")]))
+    assert dataset.multi_label
+    assert labels(dataset) == {"cat": 1, "dog": 1, "pet": 1}
+    assert dataset.summary.example_count == 3
+    found = [row.labels for row in catalogue.snapshot(NAME, 1).rows]
+    assert found == [("cat", "pet"), (), ("dog",)]
+
+
+async def test_where_every_example_bears_one_label_one_without_is_refused_and_told(
+    importer: Importer, catalogue: Catalogue
+) -> None:
+    none = example(1, "cat")
+    none.labels.clear()
+    dataset = await importer.run(stream([none, example(1, "cat"), example(2, "dog")]))
+    assert not dataset.multi_label
+    assert labels(dataset) == {"cat": 1, "dog": 1}
+    (issue,) = dataset.summary.issues
+    assert (issue.path, list(issue.labels)) == ("cat/1.png", [])
+    assert "no example of this data set bears several" in issue.message
+    assert catalogue.contents(NAME, 1, [1]) == [image(1)]
+
+
+async def test_an_example_takes_a_bounded_number_of_labels(importer: Importer) -> None:
+    much = example(1, "cat")
+    much.labels.extend(f"c{n}" for n in range(100))
+    dataset = await importer.run(stream([much, example(2, "dog")]))
+    assert labels(dataset) == {"dog": 1}
+    assert "at most 100 labels. Received: 101" in dataset.summary.issues[0].message
+
+
+async def test_a_data_set_tells_what_it_is_of(importer: Importer) -> None:
+    dataset = await importer.run(stream([example(1, "cat", b"bad"), example(2, "cat")]))
+    assert dataset.modality == backbone_pb2.MODALITY_IMAGE
+    dataset = await importer.run(stream([example(1, "cat", b"bad")]))
+    assert dataset.modality == backbone_pb2.MODALITY_UNSPECIFIED

@@ -12,7 +12,7 @@ from services.trainer.data.rows import ACCEPTED, REJECTED, SEVERAL, Row, sort_ou
 def row(content: str, label: str, path: str = "", *, verdict: str = ACCEPTED) -> Row:
     key = hashlib.sha256(content.encode()).digest()
     detail = str(len(content)) if verdict == ACCEPTED else "it is broken"
-    return Row(key, path or f"{label}/{content}", label, verdict, detail)
+    return Row(key, path or f"{label}/{content}", (label,), verdict, detail)
 
 
 def test_each_content_is_used_once() -> None:
@@ -71,6 +71,21 @@ def test_a_summary_of_an_import_tells_of_its_own_rows_only() -> None:
     all_rows = [row("1", "cat", verdict=REJECTED), row("2", "cat"), row("2", "cat")]
     summary = summarise(all_rows, sort_out(all_rows), since=1)
     assert (summary.example_count, summary.rejected_count, summary.duplicate_count) == (1, 0, 1)
+
+
+def test_the_same_bytes_under_other_labels_are_a_conflict_however_many_they_are() -> None:
+    def several(content: str, *labels: str) -> Row:
+        return replace(row(content, "x"), labels=labels)
+
+    all_rows = [several("1", "a", "b"), several("1", "a"), several("2", "a", "b"), several("2")]
+    all_rows += [several("3"), several("3"), several("4", "b")]
+    found = sort_out(all_rows)
+    assert found.multi_label
+    assert (found.used, found.duplicates, found.conflicts) == ((4, 6), (5,), (0, 1, 2, 3))
+    assert rows.label_counts(all_rows, found) == {"b": 1}
+    told = summarise(all_rows, found).issues[1]
+    assert "under different labels (first as 'x/1', 'a', 'b')" in told.message
+    assert list(told.labels) == ["a"]
 
 
 def test_issues_are_bounded_and_the_serious_ones_come_first() -> None:

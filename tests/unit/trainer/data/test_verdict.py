@@ -7,7 +7,7 @@ import pytest
 from graft.common.v1 import content_pb2, problem_pb2
 from graft.trainer.v1 import dataset_service_pb2 as pb
 from services.common.image import ImageLimits
-from services.trainer.data.rows import ACCEPTED, REJECTED
+from services.trainer.data.rows import ACCEPTED, IMAGE, REJECTED
 from services.trainer.data.sketch import SKETCH_BYTES
 from services.trainer.data.verdict import MAX_LABEL_BYTES, MAX_PATH_BYTES, judge
 from tests.support.images import bomb, encode, picture
@@ -17,12 +17,13 @@ LIMITS = ImageLimits(max_bytes=100_000, max_pixels=1_000_000)
 
 
 def example(image: bytes = GOOD, label: str = "cat", path: str = "cat/1.jpg") -> pb.Example:
-    return pb.Example(path=path, label=label, content=content_pb2.Content(image=image))
+    return pb.Example(path=path, labels=[label], content=content_pb2.Content(image=image))
 
 
 def test_a_good_image_is_taken_as_it_is() -> None:
     row = judge(example())
-    assert (row.verdict, row.path, row.label, row.content) == (ACCEPTED, "cat/1.jpg", "cat", GOOD)
+    assert (row.verdict, row.path, row.labels) == (ACCEPTED, "cat/1.jpg", ("cat",))
+    assert (row.modality, row.content) == (IMAGE, GOOD)
     assert row.key == hashlib.sha256(GOOD).digest()
     assert row.detail == str(len(GOOD))
     assert len(row.sketch) == SKETCH_BYTES
@@ -84,13 +85,19 @@ def test_an_empty_label_is_refused(label: str) -> None:
     assert (row.verdict, row.detail.split(";")[0]) == (REJECTED, "the label is empty")
 
 
+def test_labels_are_kept_once_and_by_name() -> None:
+    sent = example()
+    sent.labels.extend(["pet", "ape", "cat"])
+    assert judge(sent).labels == ("ape", "cat", "pet")
+
+
 def test_labels_are_bounded_in_bytes_not_letters() -> None:
     assert judge(example(label="ä" * (MAX_LABEL_BYTES // 2))).verdict == ACCEPTED
     row = judge(example(label="ä" * 101))
     assert row.verdict == REJECTED
     assert "at most 200 bytes" in row.detail
     assert "Received: 202 bytes" in row.detail
-    assert len(row.label.encode()) <= MAX_LABEL_BYTES
+    assert len(row.labels[0].encode()) <= MAX_LABEL_BYTES
 
 
 def test_a_long_path_is_cut_and_the_example_taken() -> None:
@@ -102,15 +109,18 @@ def test_a_long_path_is_cut_and_the_example_taken() -> None:
 
 def test_what_the_client_could_not_read_keeps_its_reason() -> None:
     problem = problem_pb2.Problem(message="permission denied")
-    row = judge(pb.Example(path="x.jpg", label="cat", problem=problem))
+    row = judge(pb.Example(path="x.jpg", labels=["cat"], problem=problem))
     assert (row.verdict, row.detail) == (REJECTED, "permission denied")
 
 
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
-        (pb.Example(path="a", label="b"), "no content"),
-        (pb.Example(path="a", label="b", content=content_pb2.Content(text="hello")), "is a text"),
+        (pb.Example(path="a", labels=["b"]), "no content"),
+        (
+            pb.Example(path="a", labels=["b"], content=content_pb2.Content(text="hello")),
+            "is a text",
+        ),
         (example(path=""), "no path"),
     ],
 )
