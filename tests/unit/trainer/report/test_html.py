@@ -60,7 +60,7 @@ def _evaluation(labels: list[str], *, matrix: bool = True) -> pb.Evaluation:
     found.candidates.add(kind="class_mean", reason="failed: no luck")
     found.data.example_count = 250
     found.data.rejected_count = 2
-    found.data.issues.add(path="a/bad.jpg", label="a", message="0 bytes")
+    found.data.issues.add(path="a/bad.jpg", labels=["a"], message="0 bytes")
     found.data.warnings.append("Two classes are small.")
     return found
 
@@ -133,7 +133,7 @@ def test_the_style_sheet_fetches_nothing() -> None:
 def test_everything_from_outside_is_escaped() -> None:
     found = _evaluation([EVIL, "b" + EVIL])
     found.model_version = found.interval_method = found.method = EVIL
-    found.data.issues.add(path=EVIL, label=EVIL, message=EVIL)
+    found.data.issues.add(path=EVIL, labels=[EVIL], message=EVIL)
     found.data.warnings.append(EVIL)
     found.mistakes.add(path=EVIL, sha256="1" * 64, truth=EVIL, answer=EVIL, score=0.5)
     found.candidates.add(kind=EVIL, parameters={EVIL: EVIL, "scaling": EVIL}, reason=EVIL)
