@@ -174,6 +174,7 @@ def _search_many(
         examples=_examples(kept, better.head, found.endpoints),
         parameters={"method": "lda", **row.parameters},
         rows=rows,
+        plan=SplitPlan((), 0, np.zeros(0, np.int64)),  # the folds were of the compared part
         held_out=replace(better.held_out, items=np.arange(len(better.held_out.items))),
         refit=None,
         optimism=0.0,

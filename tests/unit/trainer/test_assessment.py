@@ -14,6 +14,7 @@ from graft.model.v1 import evaluation_pb2 as pb
 from services.trainer import assessment as module
 from services.trainer.assessment import TIMED_STEPS, Subject, _Meter, _Spent, assess
 from services.trainer.evaluate.proto import Source
+from services.trainer.search import run
 from services.trainer.search.bank import Bank
 from services.trainer.search.cuts import DEFAULT
 from services.trainer.search.run import search
@@ -111,3 +112,26 @@ def test_a_cancellation_ends_the_report_between_fits(subject: Subject) -> None:
 
     with pytest.raises(Cancelled):
         assess(replace(subject, tick=tick))
+
+
+def test_a_head_fitted_to_very_many_is_told_on_those_that_it_had_not_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(run, "MAX_COMPARED", 60)
+    rng, y = np.random.default_rng(0), np.arange(3_000) % len(LABELS)
+    x = np.eye(len(LABELS), 12)[y] + rng.normal(size=(len(y), 12))
+    bank = Bank({DEFAULT: x.astype(np.float32)}, y, LABELS, np.arange(len(y)))
+    subject = Subject(
+        found=search(bank),
+        bank=bank,
+        backbone=backbone_pb2.Backbone(name="backbones/b"),
+        sources=[Source(f"{n}.png", f"{n:064x}") for n in range(len(y))],
+        data=pb.DataSummary(example_count=len(y)),
+        seed=0,
+        left_s=lambda: 1e9,
+    )
+    assert len(subject.found.kept) < len(y)
+    found = assess(subject).evaluation
+    assert found.evaluated_count == len(subject.found.kept)
+    assert found.HasField("separation")
+    assert len(found.baselines) == 0  # they would learn from fewer examples than the model
