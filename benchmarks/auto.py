@@ -68,12 +68,13 @@ def _row(files: list[FeatureFile], k: int) -> _Row:
 
 
 def _pick(files: list[FeatureFile], seed: int, k: int) -> int:
-    scores = {}
+    scores, dims = {}, {}
     for one in files:
         drawn = one.draw(seed, k)
         some = drawn[backbone_choice.sample(one.train_y[drawn], seed)]
+        dims[one.backbone] = max(each.shape[1] for each in one.train.values())
         scores[one.backbone] = backbone_choice.measure(one.bank(some), seed)
-    return list(scores).index(backbone_choice.choose(scores).name)
+    return list(scores).index(backbone_choice.choose(scores, dims).name)
 
 
 def _accuracy(one: FeatureFile, seed: int, k: int) -> float:

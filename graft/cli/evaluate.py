@@ -67,6 +67,7 @@ def document(scoring: Scoring) -> dict[str, Any]:
         "unseen_unknown": scoring.unseen_unknown,
         "problems": scoring.problems,
         "versions": scoring.versions,
+        "leaks": scoring.leaks.found,
     }
 
 
@@ -75,12 +76,26 @@ def _warn(scoring: Scoring) -> None:
         warn(naming(path, why))
     if len(scoring.problems) > _SHOWN:
         warn(f"{len(scoring.problems) - _SHOWN} more could not be read")
+    _warn_of_leaks(scoring)
     if scoring.unseen:
         names = ", ".join(f"{label!r} ({count})" for label, count in scoring.unseen.items())
         total = sum(scoring.unseen.values())
         warn(
             f"{total} examples bear labels that the model was not trained on and are in no figure:"
             f" {names}; it said 'unknown' to {scoring.unseen_unknown} of them"
+        )
+
+
+def _warn_of_leaks(scoring: Scoring) -> None:
+    leaks = scoring.leaks
+    if leaks.unchecked:
+        warn(f"nobody looked whether the model was trained on these examples: {leaks.unchecked}")
+    for path, trained in list(leaks.found.items())[:_SHOWN]:
+        warn(f"{path} is nearly the same as {trained}, which the model was trained on")
+    if leaks.found:
+        warn(
+            f"{len(leaks.found)} of the examples are nearly the same as some that the model was"
+            " trained on: the figures are too good; leave them out and evaluate again"
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from dataclasses import replace
 from types import TracebackType
 
 from graft.addresses import Addresses, find_addresses, find_project
@@ -12,6 +13,7 @@ from graft.client.backbones import Backbones
 from graft.client.connection import DEFAULT_TIMEOUT_S, Connection, ServerInfo
 from graft.client.datasets import Dataset, Datasets
 from graft.client.jobs import Job, JobEvent, Jobs
+from graft.client.leaks import find_leaks
 from graft.client.models import Models
 from graft.client.predictions import Answer, Prediction, Predictor
 from graft.client.reports import Report
@@ -143,9 +145,9 @@ class AsyncClient:
         on_progress: Callable[[int], None] | None = None,
     ) -> Scoring:
         """Score a model on labelled examples that it has not seen; see `Scoring`."""
-        return await score_examples(
-            self._predictor, model, tuple(_examples(examples)), on_progress=on_progress
-        )
+        some = tuple(_examples(examples))
+        scoring = await score_examples(self._predictor, model, some, on_progress=on_progress)
+        return replace(scoring, leaks=await find_leaks(self.models, self.datasets, model, some))
 
     async def report(self, model: str) -> Report:
         """Answer the trainer's own report of a model; see `Models.report`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from graft.client.backbones import Backbone, Backbones
-from graft.client.datasets import Dataset, Datasets
+from graft.client.datasets import Dataset, Datasets, NearDuplicate
 from graft.client.jobs import Job, JobEvent, Jobs
 from graft.client.loop import LoopThread
 from graft.client.models import Model, Models, ModelVersion
@@ -36,6 +36,12 @@ class BlockingDatasets:
                 dataset, examples, append=append, on_progress=on_progress
             )
         )
+
+    def near_duplicates(
+        self, dataset: str, examples: Iterable[Example], *, version: int = 0
+    ) -> tuple[NearDuplicate, ...]:
+        """Tell which of the examples are nearly the same as one of the data set."""
+        return self._loop.run(self._datasets.near_duplicates(dataset, examples, version=version))
 
     def get(self, dataset: str, *, version: int = 0) -> Dataset:
         """Tell one data set; version 0 is the newest."""

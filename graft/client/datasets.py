@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from graft.client.backbones import modality_name
-from graft.client.connection import BULK_TIMEOUT_S, Connection
+from graft.client.connection import BULK_TIMEOUT_S, Connection, ServerInfo
 from graft.client.numbers import whole
 from graft.client.pages import every
 from graft.client.times import optional_time
-from graft.client.upload import Upload, UploadProgress
+from graft.client.upload import Upload, UploadProgress, chunks
 from graft.errors import GraftError
 from graft.examples import Example
 from graft.model.v1 import evaluation_pb2
@@ -77,6 +77,16 @@ class Dataset:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class NearDuplicate:
+    """Example number `position` is nearly the same as the one that a data set holds under `path`;
+    `identical`: byte by byte."""
+
+    position: int
+    path: str
+    identical: bool
+
+
 class Datasets:
     """The data sets of one project; a `dataset` is its id, such as `pets`."""
 
@@ -113,6 +123,24 @@ class Datasets:
             raise
         return Dataset.from_proto(response.dataset)
 
+    async def near_duplicates(
+        self, dataset: str, examples: Iterable[Example], *, version: int = 0
+    ) -> tuple[NearDuplicate, ...]:
+        """Tell which of the examples are nearly the same as one of the data set, in their order.
+
+        Examples that cannot be read are none. Raises NotFound; ResourceExhausted for very many.
+        """
+        limits = await self._connection.info("trainer")
+        response = await self._connection.call(
+            "datasets",
+            "FindNearDuplicates",
+            _compared(self._name(dataset), whole(version, "version"), examples, limits),
+            timeout_s=BULK_TIMEOUT_S,
+        )
+        return tuple(
+            NearDuplicate(one.position, one.path, one.identical) for one in response.near_duplicates
+        )
+
     async def get(self, dataset: str, *, version: int = 0) -> Dataset:
         """Tell one data set; version 0 is the newest. Raises NotFound."""
         request = dataset_service_pb2.GetDatasetRequest(
@@ -136,3 +164,12 @@ class Datasets:
         if dataset.startswith("projects/"):
             return str(DatasetName.parse(dataset))
         return str(DatasetName(self._project, check_id(dataset, "dataset")))
+
+
+async def _compared(
+    name: str, version: int, examples: Iterable[Example], limits: ServerInfo
+) -> AsyncGenerator[dataset_service_pb2.FindNearDuplicatesRequest, None]:
+    yield dataset_service_pb2.FindNearDuplicatesRequest(dataset=name, version=version)
+    some = chunks(examples, limits)
+    while chunk := await asyncio.to_thread(next, some, None):
+        yield dataset_service_pb2.FindNearDuplicatesRequest(examples=chunk)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from graft import scores
+from graft.client.leaks import Leaks
 from graft.client.predictions import Prediction, Predictor
 from graft.client.reports import Interval
 from graft.content import Item, Problem
@@ -30,6 +31,8 @@ class Scoring:
     `unseen` counts examples by labels that the model does not know: no answer to them could be
     right, so they are told here and in no figure; `unseen_unknown` of them were flagged.
     `problems` are the paths that could not be answered, with why. Versions are those that answered.
+    `leaks`: examples that the model was trained on, or on one nearly the same; they are in the
+    figures, and make them too good.
     """
 
     accuracy: Interval
@@ -43,6 +46,7 @@ class Scoring:
     unseen_unknown: int
     problems: Mapping[str, str]
     versions: tuple[int, ...]
+    leaks: Leaks = field(default_factory=Leaks)
 
 
 async def score_examples(

@@ -63,8 +63,8 @@ class Upload:
     ) -> AsyncGenerator[Any, None]:
         """Yield ImportExamplesRequests; raise InvalidArgument when there is not one example."""
         try:
-            chunks = _chunks(examples, limits)
-            while chunk := await asyncio.to_thread(next, chunks, None):
+            some = chunks(examples, limits)
+            while chunk := await asyncio.to_thread(next, some, None):
                 yield self._message(chunk)
                 self._advance(chunk)
             if not self._done.examples:
@@ -94,8 +94,9 @@ def _mode(append: bool) -> Any:
     return dataset_service_pb2.IMPORT_MODE_REPLACE
 
 
-def _chunks(examples: Iterable[Example], limits: ServerInfo) -> Iterator[list[Any]]:
-    """Group examples in order; a message is closed before it would grow over its bounds."""
+def chunks(examples: Iterable[Example], limits: ServerInfo) -> Iterator[list[Any]]:
+    """Examples in order, read and packed for the wire, grouped: a message is closed before it
+    would grow over its bounds."""
     bound = min(MESSAGE_BYTES, limits.max_message_bytes - MESSAGE_SLACK_BYTES)
     count = min(MESSAGE_EXAMPLES, limits.max_items)
     chunk: list[Any] = []

@@ -1,7 +1,10 @@
 """Which backbones a job may use, and which of several is taken.
 
 A backbone is good for a task when its classes lie apart in its vectors; so each is asked about the
-same examples, and the one whose quick head has the lowest held-out loss is taken.
+same examples, and the one whose quick head has the lowest held-out loss is taken. Few examples
+cannot tell alike backbones apart: of those within one standard error of the lowest loss, the ones
+with the longest vectors stay, since larger networks transfer better on the whole (Kornblith, Shlens
+and Le, 2019, "Do better ImageNet models transfer better?").
 """
 
 from __future__ import annotations
@@ -97,32 +100,50 @@ def measure(bank: Bank, seed: int) -> Scores | None:
     return found[lowest] if lowest >= 0 else None
 
 
-def choose(scores: Mapping[str, Scores | None], left_out: Sequence[str] = ()) -> Verdict:
-    """The backbone with the lowest loss, and why; the first where nothing could be measured.
+def choose(
+    scores: Mapping[str, Scores | None], dims: Mapping[str, int], left_out: Sequence[str] = ()
+) -> Verdict:
+    """The backbone to take, and why; the first where nothing could be measured.
 
-    `left_out`: backbones for whose comparison there was no time.
+    `dims`: the length of the vector of each; `left_out`: those for whose comparison there was no
+    time.
     """
     names = list(scores)
     lowest = best([scores[name] for name in names])
     if lowest < 0:
         return Verdict(names[0], "nothing could be held out, so that no backbone was compared")
-    winner = scores[names[lowest]]
-    assert winner is not None
-    told = [
-        _against(name, found, winner)
-        for name, found in scores.items()
-        if name != names[lowest] and found is not None
-    ]
+    measured = {name: found for name, found in scores.items() if found is not None}
+    name = _widest(measured, names[lowest], dims)
+    winner = measured[name]
+    told = [_against(one, found, winner) for one, found in measured.items() if one != name]
     untold = [f"no time was left to try {', '.join(map(_short, left_out))}"] if left_out else []
     reason = (
         f"its quick head was right on {100 * winner.accuracy:.0f}% of held-out examples (log loss"
         f" {winner.log_loss:.2f}); " + "; ".join([*told, *untold])
     )
-    return Verdict(names[lowest], reason.rstrip("; "))
+    return Verdict(name, reason.rstrip("; "))
+
+
+def _widest(measured: Mapping[str, Scores], lowest: str, dims: Mapping[str, int]) -> str:
+    """Of those that are not known to be worse than the lowest, the best of the widest."""
+    alike = []
+    for name, found in measured.items():
+        gap, error = excess(found, measured[lowest])
+        if gap <= error:
+            alike.append(name)
+    widest = max(dims[name] for name in alike)
+    return min(
+        (name for name in alike if dims[name] == widest), key=lambda name: measured[name].log_loss
+    )
 
 
 def _against(name: str, found: Scores, winner: Scores) -> str:
     gap, error = excess(found, winner)
+    if gap < 0:
+        return (
+            f"{_short(name)}: {100 * found.accuracy:.0f}%, loss lower by {-gap:.2f} ± {error:.2f}"
+            " with shorter vectors, which so few examples do not prove"
+        )
     return f"{_short(name)}: {100 * found.accuracy:.0f}%, loss higher by {gap:.2f} ± {error:.2f}"
 
 

@@ -13,6 +13,7 @@ from services.common.blocking import Bridge
 from services.common.paging import take_page
 from services.trainer.data.catalogue import Catalogue
 from services.trainer.data.importer import Importer
+from services.trainer.data.leaks import LeakFinder
 from services.trainer.fields import parse_field
 from services.trainer.jobs.runner import Runner
 
@@ -23,10 +24,17 @@ class DatasetServicer(dataset_service_pb2_grpc.DatasetServiceServicer):
     """Answers for the data sets; deleting one tells the runner."""
 
     def __init__(
-        self, *, catalogue: Catalogue, importer: Importer, runner: Runner, bridge: Bridge
+        self,
+        *,
+        catalogue: Catalogue,
+        importer: Importer,
+        leaks: LeakFinder,
+        runner: Runner,
+        bridge: Bridge,
     ) -> None:
         self._catalogue = catalogue
         self._importer = importer
+        self._leaks = leaks
         self._runner = runner
         self._bridge = bridge
 
@@ -35,6 +43,12 @@ class DatasetServicer(dataset_service_pb2_grpc.DatasetServiceServicer):
     ) -> pb.ImportExamplesResponse:
         """One new version, or none."""
         return pb.ImportExamplesResponse(dataset=await self._importer.run(request_iterator))
+
+    async def FindNearDuplicates(
+        self, request_iterator: AsyncIterator[pb.FindNearDuplicatesRequest], context: Any
+    ) -> pb.FindNearDuplicatesResponse:
+        """Which of the examples are nearly in the data set already."""
+        return await self._leaks.run(request_iterator)
 
     async def GetDataset(
         self, request: pb.GetDatasetRequest, context: Any

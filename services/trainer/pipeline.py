@@ -211,7 +211,8 @@ def _compare(
         bank = material.bank(vectors, {}, rows)
         scores[backbone.name] = backbone_choice.measure(bank, run.spec.seed)
         slowest_s = max(slowest_s, time.monotonic() - began)
-    return backbone_choice.choose(scores, left_out)
+    dims = {one.name: max(int(each.dim) for each in one.endpoints) for one in usable}
+    return backbone_choice.choose(scores, dims, left_out)
 
 
 def _look(

@@ -25,6 +25,7 @@ from services.common.store import Store
 from services.trainer import dataset_servicer, model_servicer, trainer_servicer
 from services.trainer.data.catalogue import Catalogue
 from services.trainer.data.importer import MAX_IMPORTS, MAX_ITEMS_PER_MESSAGE, Importer
+from services.trainer.data.leaks import LeakFinder
 from services.trainer.estimator import Estimator
 from services.trainer.jobs.book import JobBook
 from services.trainer.jobs.crew import Crew
@@ -87,6 +88,7 @@ class Trainer:
         servicer = dataset_servicer.DatasetServicer(
             catalogue=catalogue,
             importer=Importer(catalogue, decoders=self._decoders, writers=self._writers),
+            leaks=LeakFinder(catalogue, self._decoders),
             runner=self._runner,
             bridge=self._bridge,
         )

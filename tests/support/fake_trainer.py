@@ -65,6 +65,23 @@ class FakeDatasets(dataset_service_pb2_grpc.DatasetServiceServicer):
         )
         return self._world.datasets[name]
 
+    async def FindNearDuplicates(self, requests: Any, context: Any) -> Any:
+        """Only those with the same bytes."""
+        await self._world.enter(context)
+        every = [request async for request in requests]
+        held = find(self._world.data, every[0].dataset)
+        paths = {one.content.image: one.path for one in held}
+        examples = [one for request in every for one in request.examples]
+        return dataset_pb.FindNearDuplicatesResponse(
+            near_duplicates=[
+                dataset_pb.NearDuplicate(
+                    position=number, path=paths[one.content.image], identical=True
+                )
+                for number, one in enumerate(examples)
+                if one.content.image in paths
+            ]
+        )
+
     async def GetDataset(self, request: Any, context: Any) -> Any:
         await self._world.enter(context)
         return dataset_pb.GetDatasetResponse(dataset=find(self._world.datasets, request.name))

@@ -39,6 +39,7 @@ class World:
         self.entered = asyncio.Event()
         self.data: dict[str, list[dataset_pb.Example]] = {}
         self.datasets: dict[str, dataset_pb2.Dataset] = {}
+        self.trained_on: dict[str, str] = {}
         self.jobs: dict[str, list[jobs_pb.WatchTrainingJobResponse]] = {}
         self.models: dict[str, model_pb2.Model] = {}
         self.means: dict[str, dict[str, Any]] = {}
@@ -65,7 +66,8 @@ class World:
             for label in one.labels:
                 colours.setdefault(label, []).append(colour(one.content.image))
         means = {label: np.mean(found, axis=0) for label, found in sorted(colours.items())}
-        self.means[f"{spec.model}/versions/{version}"] = means
+        name = f"{spec.model}/versions/{version}"
+        self.means[name], self.trained_on[name] = means, spec.dataset
         return version
 
     def resolve(self, name: str) -> VersionName:
@@ -90,6 +92,7 @@ class World:
             features=FEATURES,
             head=model_pb2.Head(kind="class_mean"),
             accuracy=ACCURACY,
+            dataset=self.trained_on[str(version)],
         )
 
 

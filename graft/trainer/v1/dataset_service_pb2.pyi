@@ -49,6 +49,32 @@ class ImportExamplesResponse(_message.Message):
     dataset: _dataset_pb2.Dataset
     def __init__(self, dataset: _Optional[_Union[_dataset_pb2.Dataset, _Mapping]] = ...) -> None: ...
 
+class FindNearDuplicatesRequest(_message.Message):
+    __slots__ = ("dataset", "version", "examples")
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    EXAMPLES_FIELD_NUMBER: _ClassVar[int]
+    dataset: str
+    version: int
+    examples: _containers.RepeatedCompositeFieldContainer[Example]
+    def __init__(self, dataset: _Optional[str] = ..., version: _Optional[int] = ..., examples: _Optional[_Iterable[_Union[Example, _Mapping]]] = ...) -> None: ...
+
+class NearDuplicate(_message.Message):
+    __slots__ = ("position", "path", "identical")
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    IDENTICAL_FIELD_NUMBER: _ClassVar[int]
+    position: int
+    path: str
+    identical: bool
+    def __init__(self, position: _Optional[int] = ..., path: _Optional[str] = ..., identical: _Optional[bool] = ...) -> None: ...
+
+class FindNearDuplicatesResponse(_message.Message):
+    __slots__ = ("near_duplicates",)
+    NEAR_DUPLICATES_FIELD_NUMBER: _ClassVar[int]
+    near_duplicates: _containers.RepeatedCompositeFieldContainer[NearDuplicate]
+    def __init__(self, near_duplicates: _Optional[_Iterable[_Union[NearDuplicate, _Mapping]]] = ...) -> None: ...
+
 class GetDatasetRequest(_message.Message):
     __slots__ = ("name", "version")
     NAME_FIELD_NUMBER: _ClassVar[int]

@@ -40,6 +40,11 @@ class DatasetServiceStub:
                 request_serializer=graft_dot_trainer_dot_v1_dot_dataset__service__pb2.ImportExamplesRequest.SerializeToString,
                 response_deserializer=graft_dot_trainer_dot_v1_dot_dataset__service__pb2.ImportExamplesResponse.FromString,
                 _registered_method=True)
+        self.FindNearDuplicates = channel.stream_unary(
+                '/graft.trainer.v1.DatasetService/FindNearDuplicates',
+                request_serializer=graft_dot_trainer_dot_v1_dot_dataset__service__pb2.FindNearDuplicatesRequest.SerializeToString,
+                response_deserializer=graft_dot_trainer_dot_v1_dot_dataset__service__pb2.FindNearDuplicatesResponse.FromString,
+                _registered_method=True)
         self.GetDataset = channel.unary_unary(
                 '/graft.trainer.v1.DatasetService/GetDataset',
                 request_serializer=graft_dot_trainer_dot_v1_dot_dataset__service__pb2.GetDatasetRequest.SerializeToString,
@@ -65,6 +70,14 @@ class DatasetServiceServicer:
         """Takes examples and makes one new version of the data set of all of them together, or none: a
         stream that breaks off leaves the data set as it was. A bad example never fails the import;
         it gets a verdict.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindNearDuplicates(self, request_iterator, context):
+        """Tells which of some examples are nearly the same as one that the data set holds: a test on such
+        is too kind. Keeps nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -98,6 +111,11 @@ def add_DatasetServiceServicer_to_server(servicer, server):
                     servicer.ImportExamples,
                     request_deserializer=graft_dot_trainer_dot_v1_dot_dataset__service__pb2.ImportExamplesRequest.FromString,
                     response_serializer=graft_dot_trainer_dot_v1_dot_dataset__service__pb2.ImportExamplesResponse.SerializeToString,
+            ),
+            'FindNearDuplicates': grpc.stream_unary_rpc_method_handler(
+                    servicer.FindNearDuplicates,
+                    request_deserializer=graft_dot_trainer_dot_v1_dot_dataset__service__pb2.FindNearDuplicatesRequest.FromString,
+                    response_serializer=graft_dot_trainer_dot_v1_dot_dataset__service__pb2.FindNearDuplicatesResponse.SerializeToString,
             ),
             'GetDataset': grpc.unary_unary_rpc_method_handler(
                     servicer.GetDataset,
@@ -143,6 +161,33 @@ class DatasetService:
             '/graft.trainer.v1.DatasetService/ImportExamples',
             graft_dot_trainer_dot_v1_dot_dataset__service__pb2.ImportExamplesRequest.SerializeToString,
             graft_dot_trainer_dot_v1_dot_dataset__service__pb2.ImportExamplesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindNearDuplicates(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/graft.trainer.v1.DatasetService/FindNearDuplicates',
+            graft_dot_trainer_dot_v1_dot_dataset__service__pb2.FindNearDuplicatesRequest.SerializeToString,
+            graft_dot_trainer_dot_v1_dot_dataset__service__pb2.FindNearDuplicatesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 import grpc
 import pytest
 
-from graft.common.v1 import info_service_pb2, info_service_pb2_grpc
+from graft.common.v1 import content_pb2, info_service_pb2, info_service_pb2_grpc
 from graft.errors import GraftError
 from graft.status import from_rpc_error
 from graft.trainer.v1 import dataset_service_pb2 as ds
 from graft.trainer.v1 import model_service_pb2 as ms
 from services.common.image import DEFAULT_LIMITS
+from services.trainer.data import leaks
+from tests.support.copies import copies, jpeg, scene
 from tests.support.trainer import Connection, pictures
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -141,3 +143,59 @@ async def test_the_trainer_says_what_it_accepts(trainer: Connection) -> None:
     assert info.service == "trainer"
     assert info.max_items_per_request > 0
     assert info.max_image_bytes == DEFAULT_LIMITS.max_bytes
+
+
+async def leaked(
+    trainer: Connection, files: list[bytes], version: int = 0
+) -> list[tuple[int, str, bool]]:
+    requests = [ds.FindNearDuplicatesRequest(dataset=trainer.dataset(), version=version)]
+    for number, data in enumerate(files):
+        example = ds.Example(path=f"{number}", content=content_pb2.Content(image=data))
+        requests.append(ds.FindNearDuplicatesRequest(examples=[example]))
+    answer = await trainer.datasets.FindNearDuplicates(iter(requests))
+    return [(one.position, one.path, one.identical) for one in answer.near_duplicates]
+
+
+def scenes(count: int) -> Iterator[ds.Example]:
+    for number in range(count):
+        content = content_pb2.Content(image=jpeg(scene(number)))
+        yield ds.Example(path=f"{number}.jpg", labels=[f"{number % 2}"], content=content)
+
+
+async def test_what_is_in_a_data_set_already_is_found_again(trainer: Connection) -> None:
+    await trainer.load("d", scenes(8))
+    small = copies(scene(3))["resized"]
+    found = await leaked(trainer, [jpeg(scene(100)), jpeg(scene(5)), b"no picture", small])
+    assert found == [(1, "5.jpg", True), (3, "3.jpg", False)]
+    await trainer.load("d", scenes(2))
+    assert await leaked(trainer, [jpeg(scene(5))]) == []
+    assert await leaked(trainer, [jpeg(scene(5))], version=1) == [(0, "5.jpg", True)]
+    assert await leaked(trainer, []) == []
+
+
+async def test_a_comparison_with_nothing_is_refused(
+    trainer: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        await trainer.datasets.FindNearDuplicates(iter([]))
+    assert translated(caught.value).code == "INVALID_ARGUMENT"
+    with pytest.raises(grpc.RpcError) as caught:
+        await leaked(trainer, [b""])
+    assert translated(caught.value).code == "NOT_FOUND"
+    await trainer.load("d", scenes(4))
+    monkeypatch.setattr(leaks, "MAX_COMPARED", 3)
+    with pytest.raises(grpc.RpcError) as caught:
+        await leaked(trainer, [b""])
+    error = translated(caught.value)
+    assert (error.code, error.field, error.metadata["limit"]) == (
+        "RESOURCE_EXHAUSTED",
+        "dataset",
+        "3",
+    )
+    with pytest.raises(grpc.RpcError) as caught:
+        await leaked(trainer, [b""] * 4)
+    assert translated(caught.value).field == "examples"
+    monkeypatch.setattr(leaks, "MAX_COMPARISONS", 0)
+    with pytest.raises(grpc.RpcError) as caught:
+        await leaked(trainer, [b""])
+    assert translated(caught.value).code == "UNAVAILABLE"

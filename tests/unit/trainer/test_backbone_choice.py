@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -109,7 +111,7 @@ def test_single_examples_measure_nothing() -> None:
 
 def test_the_lowest_loss_is_taken_and_the_reason_tells_of_the_others() -> None:
     scores = {"backbones/a": measured(90, 1.0), "backbones/b": measured(90, 6.0)}
-    verdict = choose(scores, ["backbones/c", "backbones/d"])
+    verdict = choose(scores, dict.fromkeys(scores, 8), ["backbones/c", "backbones/d"])
     assert verdict.name == "backbones/b"
     assert verdict.reason.startswith("its quick head was right on ")
     percent = f"{100 * scores['backbones/a'].accuracy:.0f}%"
@@ -117,13 +119,29 @@ def test_the_lowest_loss_is_taken_and_the_reason_tells_of_the_others() -> None:
     assert verdict.reason.endswith("no time was left to try c, d")
 
 
+def test_of_those_that_few_examples_do_not_tell_apart_the_widest_is_taken() -> None:
+    losses = np.random.default_rng(0).normal(1.0, 0.5, 30)
+    noise = np.random.default_rng(1).normal(0.0, 0.5, 30)
+    narrow, wide, worse = (
+        replace(measured(30, 1.0), log_loss=float(found.mean()), losses=found)
+        for found in (losses, losses + noise - noise.mean() + 0.01, losses + 0.3)
+    )
+    scores = {"backbones/narrow": narrow, "backbones/wide": wide, "backbones/worse": worse}
+    dims = {"backbones/narrow": 64, "backbones/wide": 128, "backbones/worse": 256}
+    verdict = choose(scores, dims)
+    assert verdict.name == "backbones/wide"
+    assert "loss lower by 0.01" in verdict.reason
+    assert "worse: " in verdict.reason
+    assert "loss higher by 0.29" in verdict.reason
+
+
 def test_one_that_could_not_be_measured_is_not_taken() -> None:
-    verdict = choose({"backbones/a": None, "backbones/b": measured(90, 1.0)})
+    verdict = choose({"backbones/a": None, "backbones/b": measured(90, 1.0)}, {"backbones/b": 8})
     assert verdict.name == "backbones/b"
     assert not verdict.reason.endswith(("; ", ";"))
 
 
 def test_where_nothing_can_be_measured_the_first_is_taken() -> None:
-    verdict = choose({"backbones/a": None, "backbones/b": None})
+    verdict = choose({"backbones/a": None, "backbones/b": None}, {})
     assert verdict.name == "backbones/a"
     assert "nothing could be held out" in verdict.reason

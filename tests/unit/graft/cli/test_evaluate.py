@@ -27,6 +27,26 @@ def test_evaluate_as_the_contract_has_it(trained: Run, images: Path) -> None:
     assert "accuracy 100.0%" in trained("evaluate", "hues", images).out
 
 
+def test_evaluate_tells_of_examples_that_were_trained_on(trained: Run, images: Path) -> None:
+    Image.new("RGB", (8, 8), (250, 1, 2)).save(images / "red" / "fresh.png")
+    done = trained("evaluate", "hues", images, "--json")
+    assert "red/fresh.png" not in done.document["leaks"]
+    assert done.document["leaks"]["red/0.png"] == "red/0.png"
+    assert "which the model was trained on" in done.err
+    assert "too good" in done.err
+
+
+def test_evaluate_says_when_nobody_looked_for_leaks(
+    trained: Run, images: Path, suite: FakeSuite
+) -> None:
+    suite.world.data.clear()
+    suite.world.datasets.clear()
+    done = trained("evaluate", "hues", images, "--json")
+    assert done.code == 0
+    assert done.document["leaks"] == {}
+    assert "nobody looked whether the model was trained on these examples" in done.err
+
+
 def test_report_as_data_page_and_words(trained: Run, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     done = trained("report", "hues", "--html", page, "--json")

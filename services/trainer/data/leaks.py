@@ -1,0 +1,121 @@
+"""Leaks: examples of a test that are nearly the same as one that was trained on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from graft.errors import InvalidArgument, ResourceExhausted, Unavailable
+from graft.names import DatasetName
+from graft.trainer.v1 import dataset_service_pb2 as pb
+from services.common.blocking import Bridge
+from services.trainer.data.catalogue import Catalogue
+from services.trainer.data.near_duplicates import leaks
+from services.trainer.data.rows import ACCEPTED, Row
+from services.trainer.data.sketch import stack
+from services.trainer.data.verdict import judge
+from services.trainer.fields import parse_field
+
+MAX_COMPARED: Final = 20_000
+"""Examples of a test, and as many of the data set: each is compared with each."""
+MAX_COMPARISONS: Final = 2
+"""Comparisons at once; each holds one core for seconds."""
+_JUDGED_AT_ONCE: Final = 16
+
+
+@dataclass(slots=True)
+class _Test:
+    """What is remembered of the examples: key, sketch and place in the stream of the good ones."""
+
+    count: int = 0
+    positions: list[int] = field(default_factory=list)
+    keys: list[bytes] = field(default_factory=list)
+    sketches: list[bytes] = field(default_factory=list)
+
+    def take(self, row: Row) -> None:
+        """Remember the next one."""
+        if row.verdict == ACCEPTED:
+            self.positions.append(self.count)
+            self.keys.append(row.key)
+            self.sketches.append(row.sketch)
+        self.count += 1
+
+
+class LeakFinder:
+    """Compares examples with those of a data set; owns the number of comparisons that run."""
+
+    def __init__(self, catalogue: Catalogue, decoders: Bridge) -> None:
+        self._catalogue = catalogue
+        self._decoders = decoders
+        self._running = 0
+
+    async def run(
+        self, requests: AsyncIterator[pb.FindNearDuplicatesRequest]
+    ) -> pb.FindNearDuplicatesResponse:
+        """Raises InvalidArgument for a bad first message, NotFound, ResourceExhausted beyond
+        MAX_COMPARED, Unavailable beyond MAX_COMPARISONS."""
+        first = await anext(requests, None)
+        if first is None:
+            raise InvalidArgument("a comparison begins with a message that names the data set")
+        name = parse_field("dataset", DatasetName.parse, first.dataset)
+        if self._running >= MAX_COMPARISONS:
+            raise Unavailable(
+                f"{MAX_COMPARISONS} comparisons run already; retry when one has ended",
+                reason="OVERLOADED",
+                metadata={"limit": str(MAX_COMPARISONS), "unit": "comparisons"},
+                retry_after_s=2.0,
+            )
+        self._running += 1
+        try:
+            version = await self._decoders.run(self._catalogue.version, name, first.version)
+            test = await self._read(first, requests)
+            return await self._decoders.run(self._compare, name, version, test)
+        finally:
+            self._running -= 1
+
+    async def _read(
+        self,
+        first: pb.FindNearDuplicatesRequest,
+        rest: AsyncIterator[pb.FindNearDuplicatesRequest],
+    ) -> _Test:
+        test = _Test()
+        request: pb.FindNearDuplicatesRequest | None = first
+        while request is not None:
+            _check_count(test.count + len(request.examples), "examples")
+            for start in range(0, len(request.examples), _JUDGED_AT_ONCE):
+                some = request.examples[start : start + _JUDGED_AT_ONCE]
+                for row in await asyncio.gather(*(self._decoders.run(judge, one) for one in some)):
+                    test.take(row)
+            request = await anext(aiter(rest), None)
+        return test
+
+    def _compare(
+        self, name: DatasetName, version: int, test: _Test
+    ) -> pb.FindNearDuplicatesResponse:
+        snapshot = self._catalogue.snapshot(name, version)
+        used = snapshot.sorting.used
+        _check_count(len(used), "dataset")
+        found = pb.FindNearDuplicatesResponse()
+        if not used or not test.positions:
+            return found
+        held = [snapshot.rows[number] for number in used]
+        known = {row.key: number for number, row in enumerate(held)}
+        near = leaks(self._catalogue.sketches(name, version, used), stack(test.sketches))
+        for position, key, like in zip(test.positions, test.keys, near.tolist(), strict=True):
+            same = known.get(key, -1)
+            if same >= 0 or like >= 0:
+                path = held[same if same >= 0 else like].path
+                found.near_duplicates.add(position=position, path=path, identical=same >= 0)
+        return found
+
+
+def _check_count(count: int, field_name: str) -> None:
+    if count > MAX_COMPARED:
+        raise ResourceExhausted(
+            f"at most {MAX_COMPARED:,} examples are compared with at most as many of a data set;"
+            f" compare fewer. Received: {count:,}",
+            field=field_name,
+            metadata={"limit": str(MAX_COMPARED), "unit": "examples"},
+        )
