@@ -22,6 +22,9 @@ class Text:
 Item = bytes | str | os.PathLike[str] | Text
 """An image file's bytes, the path of an image file (str or Path), or a Text."""
 
+MAX_TEXT_BYTES: Final = 1 << 20
+"""The longest text that any service takes, in bytes of UTF-8: a book's chapter many times over."""
+
 MESSAGE_SLACK_BYTES: Final = 64 * 1024
 """Room in a message for names, lengths and framing around the contents."""
 

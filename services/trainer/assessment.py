@@ -37,6 +37,7 @@ from services.trainer.evaluate.shortcut_findings import shortcut_findings
 from services.trainer.evaluate.shortcuts import find_shortcuts
 from services.trainer.evaluate.unknown import unknown_check
 from services.trainer.fitters.base import FitError, Indices
+from services.trainer.nouns import noun
 from services.trainer.search.bank import Bank
 from services.trainer.search.run import SearchResult
 from services.trainer.search.unknown import Unknown, fit_unknown
@@ -49,7 +50,7 @@ TIMED_STEPS: Final = 3
 @dataclass(frozen=True)
 class Subject:
     """What is assessed. `left_s`: seconds left of the budget; `tick` may raise to stop the job.
-    `sketches` of all examples are for the shortcuts, `ask` and `contents` for the heat maps, which
+    `sketches` of all pictures are for the shortcuts, `ask` and `contents` for the heat maps, which
     are left out without them. `unknown`: where it is known, as it must be on a tuned tail."""
 
     found: SearchResult
@@ -165,7 +166,10 @@ def _findings(evaluation: pb.Evaluation, subject: Subject) -> None:
     found = subject.found
     evaluation.MergeFrom(outlier_findings(found.examples, subject.sources))
     bank = subject.bank
-    evaluation.MergeFrom(duplicate_findings(bank.groups, bank.y, bank.labels, subject.sources))
+    noun_ = noun(subject.data)
+    evaluation.MergeFrom(
+        duplicate_findings(bank.groups, bank.y, bank.labels, subject.sources, noun_)
+    )
     if found.held_out is not None:
         evaluation.MergeFrom(
             held_out_findings(

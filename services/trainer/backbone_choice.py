@@ -30,8 +30,11 @@ from services.trainer.search.select import Scores, best, excess, score
 from services.trainer.search.space import Space
 
 AUTO: Final = "auto"
-BUNDLED: Final = BackboneName("prototype_96")
-"""Taken where nothing can be compared: the one that every installation has."""
+BUNDLED: Final = {
+    backbone_pb2.MODALITY_IMAGE: BackboneName("prototype_96"),
+    backbone_pb2.MODALITY_TEXT: BackboneName("minilm"),
+}
+"""Taken where nothing can be compared: those that every installation has."""
 MAX_COMPARED: Final = 300
 """Examples that every backbone is asked about; of more, a random part of each class."""
 
@@ -60,18 +63,35 @@ def named(asked: str) -> BackboneName | None:
         ) from error
 
 
-def usable(backbones: Sequence[backbone_pb2.Backbone]) -> list[backbone_pb2.Backbone]:
-    """Those that `auto` may take: for images, and not tuned for another model; the bundled one
-    first. Raises FailedPrecondition when there is none."""
-    found = [
-        one for one in backbones if one.modality == backbone_pb2.MODALITY_IMAGE and not one.trunk
-    ]
+def usable(
+    backbones: Sequence[backbone_pb2.Backbone], modality: backbone_pb2.Modality
+) -> list[backbone_pb2.Backbone]:
+    """Those that `auto` may take for examples of a modality: not tuned for another model; the
+    bundled one first. Raises FailedPrecondition when there is none."""
+    found = [one for one in backbones if one.modality == modality and not one.trunk]
     if not found:
         raise FailedPrecondition(
-            "no image backbone is in the catalogue; import one with `graft backbones import`."
-            f" Received: {len(backbones)} others"
+            f"no {kind_of(modality)} backbone is in the catalogue; import one with `graft backbones"
+            f" import`. Received: {len(backbones)} others"
         )
-    return sorted(found, key=lambda one: (one.name != str(BUNDLED), one.name))
+    return sorted(found, key=lambda one: (one.name != str(BUNDLED[modality]), one.name))
+
+
+def kind_of(modality: backbone_pb2.Modality) -> str:
+    """`image` or `text`."""
+    return backbone_pb2.Modality.Name(modality).removeprefix("MODALITY_").lower()
+
+
+def check_modality(backbone: backbone_pb2.Backbone, modality: backbone_pb2.Modality) -> None:
+    """Raise FailedPrecondition unless a backbone reads examples of this modality."""
+    if backbone.modality != modality:
+        kind = kind_of(modality)
+        raise FailedPrecondition(
+            f"the data set holds {kind}s; name a backbone for {kind}s, or none. Received:"
+            f" {backbone.name}, which is for {kind_of(backbone.modality)}s",
+            reason="MODALITY_MISMATCH",
+            metadata={"backbone": backbone.name},
+        )
 
 
 def sample(y: Indices, seed: int) -> Indices:

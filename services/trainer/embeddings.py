@@ -101,23 +101,23 @@ class EmbedderClient:
         answer: pb.EmbedResponse = self._persist(self._stub.Embed, request)
         return answer
 
-    def embed(self, source: Source, images: Sequence[bytes]) -> list[Halves]:
-        """The vectors float16 [n, dim] of n files at each endpoint of the source; raises what the
-        embedder says of them."""
+    def embed(self, source: Source, files: Sequence[bytes]) -> list[Halves]:
+        """The vectors float16 [n, dim] of n files at each endpoint of the source, images or texts
+        in UTF-8 as its backbone takes them; raises what the embedder says of them."""
         request = pb.EmbedRequest(
             backbone=source.pinned,
             endpoints=source.endpoints,
             view=source.view,
             dtype=tensor_pb2.DATA_TYPE_FLOAT16,
-            items=[content_pb2.Content(image=image) for image in images],
+            items=[content_of(source.backbone, data) for data in files],
         )
         found = [tensors.from_tensor(output.vectors) for output in self.ask(request).outputs]
         shapes = [list(vectors.shape) for vectors in found]
-        if shapes != [[len(images), dim] for dim in source.dims]:
+        if shapes != [[len(files), dim] for dim in source.dims]:
             raise DataLoss(
                 f"{self._target} must answer one vector an item at each of {list(source.endpoints)}"
                 f" of {source.pinned}; upgrade it, or import the backbone again. Received: {shapes}"
-                f" for {len(images)} items"
+                f" for {len(files)} items"
             )
         return found
 
@@ -137,6 +137,13 @@ class EmbedderClient:
             if self._stopped.wait(failure.retry_after_s or pause):
                 raise Cancelled("embedding was stopped")
             pause = min(2 * pause, _MAX_PAUSE_S)
+
+
+def content_of(backbone: backbone_pb2.Backbone, data: bytes) -> content_pb2.Content:
+    """The bytes of an example as a backbone takes them."""
+    if backbone.modality == backbone_pb2.MODALITY_TEXT:
+        return content_pb2.Content(text=data.decode())
+    return content_pb2.Content(image=data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,10 +284,10 @@ class Embeddings:
         with ThreadPoolExecutor(MAX_IN_FLIGHT, thread_name_prefix="embed") as pool:
             waiting: deque[_Batch] = deque()
             try:
-                for positions, images in _batches(missing, contents):
+                for positions, files in _batches(missing, contents):
                     where = [paths[position] for position in positions]
                     context = contextvars.copy_context()  # the request id crosses the threads
-                    future = pool.submit(context.run, self._call, images, where)
+                    future = pool.submit(context.run, self._call, files, where)
                     waiting.append(_Batch(positions, future))
                     if len(waiting) >= MAX_IN_FLIGHT:
                         yield _finished(waiting.popleft())
@@ -289,9 +296,9 @@ class Embeddings:
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _call(self, images: list[bytes], paths: list[str]) -> list[Halves]:
+    def _call(self, files: list[bytes], paths: list[str]) -> list[Halves]:
         try:
-            return self._client.embed(self._source, images)
+            return self._client.embed(self._source, files)
         except (InvalidArgument, ResourceExhausted) as error:
             raise _naming(error, paths) from error
 
@@ -303,18 +310,18 @@ def _finished(batch: _Batch) -> _Batch:
 
 def _batches(missing: list[int], contents: Contents) -> Iterator[tuple[list[int], list[bytes]]]:
     """Positions and files, cut so that a request stays within BATCH_ITEMS and BATCH_BYTES."""
-    positions, images, size = list[int](), list[bytes](), 0
+    positions, files, size = list[int](), list[bytes](), 0
     for start in range(0, len(missing), READ_ITEMS):
         some = missing[start : start + READ_ITEMS]
-        for position, image in zip(some, contents(some), strict=True):
-            if images and (len(images) >= BATCH_ITEMS or size + len(image) > BATCH_BYTES):
-                yield positions, images
-                positions, images, size = [], [], 0
+        for position, data in zip(some, contents(some), strict=True):
+            if files and (len(files) >= BATCH_ITEMS or size + len(data) > BATCH_BYTES):
+                yield positions, files
+                positions, files, size = [], [], 0
             positions.append(position)
-            images.append(image)
-            size += len(image)
-    if images:
-        yield positions, images
+            files.append(data)
+            size += len(data)
+    if files:
+        yield positions, files
 
 
 def _naming(error: GraftError, paths: list[str]) -> GraftError:
@@ -324,7 +331,7 @@ def _naming(error: GraftError, paths: list[str]) -> GraftError:
         return error
     path = paths[int(match[1])]
     return type(error)(
-        f"the embedder refuses {path!r}; remove the file and import again: {error.message}",
+        f"the embedder refuses {path!r}; leave it out and import again: {error.message}",
         reason=error.reason,
         metadata={**error.metadata, "path": path},
     )
@@ -335,8 +342,8 @@ def _check_finite(vectors: Halves, paths: Sequence[str]) -> None:
     if not finite.all():
         path = paths[int(np.argmin(finite))]
         raise FailedPrecondition(
-            "the backbone gives numbers that are not finite in float16; leave the file out or take"
-            f" another backbone. Received: {path!r}",
+            "the backbone gives numbers that are not finite in float16; leave the example out or"
+            f" take another backbone. Received: {path!r}",
             reason="DATASET_UNTRAINABLE",
             metadata={"path": path},
         )

@@ -17,7 +17,7 @@ from services.common.blocking import Bridge
 from services.common.store import Store
 from services.trainer import backbone_choice, estimate
 from services.trainer.data.catalogue import Catalogue, Snapshot
-from services.trainer.data.rows import label_counts, warnings_about
+from services.trainer.data.rows import MODALITIES, label_counts, modality_of, warnings_about
 from services.trainer.embeddings import Source, caches
 from services.trainer.jobs.book import JobBook
 
@@ -53,8 +53,10 @@ class Estimator:
         snapshot = await self._bridge.run(
             Catalogue(self._store).snapshot, name, spec.dataset_version
         )
-        asked = backbone_choice.named(spec.backbone) or backbone_choice.BUNDLED
+        modality = MODALITIES[modality_of(snapshot.rows)] or backbone_pb2.MODALITY_IMAGE
+        asked = backbone_choice.named(spec.backbone) or backbone_choice.BUNDLED[modality]
         backbone = await self._backbone(str(asked))
+        backbone_choice.check_modality(backbone, modality)
         uncached = await self._bridge.run(self._uncached, snapshot, Source.of(backbone))
         return self._answer(snapshot, uncached, backbone.name)
 

@@ -16,17 +16,16 @@ import graft
 from graft.errors import NotFound
 from services.common import layout
 from services.common.store import Store
-from services.trainer.data.near_duplicates import groups, near_duplicates
-from services.trainer.data.sketch import Sketches
+from services.trainer.data.near_duplicates import Pairs, groups
 from services.trainer.search.examples import Indices
 
 _TYPE: Final = np.dtype("<u4")
 
 
 def grouped(
-    store: Store, project: str, keys: Sequence[bytes], sketches: Callable[[], Sketches]
+    store: Store, project: str, keys: Sequence[bytes], compare: Callable[[], Pairs]
 ) -> Indices:
-    """A group for each example, `[n]`, from the store or by comparing their sketches.
+    """A group for each example, `[n]`, from the store or by comparing them.
 
     What is in the store and has not one number an example is written anew.
     """
@@ -38,6 +37,6 @@ def grouped(
         data = b""
     if keys and len(data) == len(keys) * _TYPE.itemsize:
         return np.frombuffer(data, _TYPE).astype(np.int64)
-    found = groups(near_duplicates(sketches()), len(keys))
+    found = groups(compare(), len(keys))
     store.put(place, found.astype(_TYPE).tobytes())
     return found

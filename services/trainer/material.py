@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -10,21 +10,27 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from graft.embedder.v1 import backbone_pb2
 from graft.errors import FailedPrecondition, Internal
 from graft.model.v1 import evaluation_pb2
 from graft.names import DatasetName
 from graft.trainer.v1 import training_job_pb2 as pb
 from services.common.store import Store
 from services.trainer.data.catalogue import Catalogue, Snapshot
-from services.trainer.data.near_duplicates import with_something_to_hold_out
-from services.trainer.data.rows import Row, summarise
+from services.trainer.data.near_duplicates import (
+    Pairs,
+    near_duplicates,
+    with_something_to_hold_out,
+)
+from services.trainer.data.near_texts import near_texts
+from services.trainer.data.rows import MODALITIES, Row, summarise
 from services.trainer.data.sketch import Sketches
 from services.trainer.evaluate.proto import Source
+from services.trainer.glimpses import Glimpse, excerpt, thumbnail
 from services.trainer.kept_groups import grouped
 from services.trainer.search.bank import Bank, Vectors
 from services.trainer.search.cuts import DEFAULT
 from services.trainer.search.examples import MIN_CLASSES, Indices
-from services.trainer.thumbnails import thumbnail
 
 _READ_AT_ONCE: Final = 8  # files of up to 20 MiB
 
@@ -57,6 +63,11 @@ class Material:
         """The files of the examples at these positions; NotFound when the data set is gone."""
         numbers = [self.numbers[position] for position in positions]
         return self.catalogue.contents(self.snapshot.name, self.snapshot.version, numbers)
+
+    @property
+    def modality(self) -> backbone_pb2.Modality:
+        """What the examples are, all of them."""
+        return MODALITIES[self.rows[0].modality]
 
     @property
     def multi_label(self) -> bool:
@@ -95,19 +106,25 @@ class Material:
 
     @cached_property
     def sketches(self) -> Sketches:
-        """The sketch of each example; NotFound when the data set is gone."""
+        """The sketch of each example, an image; NotFound when the data set is gone."""
         name, version = self.snapshot.name, self.snapshot.version
         return self.catalogue.sketches(name, version, self.numbers)
 
     @cached_property
     def groups(self) -> Indices:
-        """A group for each example, `[n]`: pictures that are nearly the same share one.
+        """A group for each example, `[n]`: those that are nearly the same share one.
 
         Exact copies were left out at import.
         """
         project = self.snapshot.name.project
-        found = grouped(self.store, project, self.keys, lambda: self.sketches)
+        found = grouped(self.store, project, self.keys, self._near)
         return with_something_to_hold_out(found, self.members)
+
+    def _near(self) -> Pairs:
+        if self.modality == backbone_pb2.MODALITY_IMAGE:
+            return near_duplicates(self.sketches)
+        name, version = self.snapshot.name, self.snapshot.version
+        return near_texts(self.catalogue.fingerprints(name, version, self.numbers))
 
     def bank(
         self,
@@ -141,15 +158,18 @@ class Material:
         """What the whole version holds."""
         return summarise(self.snapshot.rows, self.snapshot.sorting)
 
-    def pictures(self, shown: Set[str]) -> dict[str, bytes]:
-        """Thumbnails of the examples with these SHA-256, by SHA-256."""
+    def glimpses(self, shown: Set[str]) -> dict[str, Glimpse]:
+        """What the report shows of the examples with these SHA-256, by SHA-256."""
         wanted = [n for n, row in enumerate(self.rows) if row.key.hex() in shown]
-        found: dict[str, bytes] = {}
+        found: dict[str, Glimpse] = {}
+        look: Callable[[bytes], Glimpse] = (
+            thumbnail if self.modality == backbone_pb2.MODALITY_IMAGE else excerpt
+        )
         for start in range(0, len(wanted), _READ_AT_ONCE):
             some = wanted[start : start + _READ_AT_ONCE]
-            made = map(thumbnail, self.contents(some))
+            made = map(look, self.contents(some))
             found.update(zip((self.rows[n].key.hex() for n in some), made, strict=True))
-        return {sha256: jpeg for sha256, jpeg in found.items() if jpeg}
+        return {sha256: glimpse for sha256, glimpse in found.items() if glimpse}
 
 
 def gather(store: Store, spec: pb.TrainingSpec) -> Material:

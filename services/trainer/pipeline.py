@@ -119,11 +119,11 @@ def train(tools: Tools, job: pb.TrainingJob) -> pb.TrainingResult:
         tuned = _tune(run, material, seen, found, lambda: tell(0, 0))
     with phases.phase("evaluate") as tell:
         assessed = _assess(run, material, seen, tuned, lambda: tell(0, 0))
-        pictures = material.pictures(pictured(assessed.evaluation))
+        glimpses = material.glimpses(pictured(assessed.evaluation))
     with phases.phase("publish"):
         tools.commit()
         outcome = publication.Outcome(
-            job, material, seen.backbone, assessed.found, assessed.evaluation, pictures, tuned.tail
+            job, material, seen.backbone, assessed.found, assessed.evaluation, glimpses, tuned.tail
         )
         manifest = publication.publish(tools.store, outcome)
     result = published.result_of(manifest)
@@ -153,10 +153,10 @@ def _see(run: Job, material: Material, tell: Tell) -> Seen:
     asked = backbone_choice.named(run.spec.backbone)
     if asked is not None:
         backbone = run.tools.embedder.backbone(str(asked))
-        _check_modality(backbone)
+        backbone_choice.check_modality(backbone, material.modality)
         _check_whole(backbone)
         return _look(run, material, backbone, "it was asked for", tell)
-    usable = backbone_choice.usable(run.tools.embedder.backbones())
+    usable = backbone_choice.usable(run.tools.embedder.backbones(), material.modality)
     if len(usable) == 1:
         return _look(run, material, usable[0], "it is the only one in the catalogue", tell)
     verdict = _compare(run, material, usable, tell)
@@ -170,16 +170,6 @@ def _check_single(material: Material) -> None:
             f"{material.snapshot.name} has several labels an example, which this version does not"
             " train; give each example one. Received: several labels",
             reason="DATASET_UNTRAINABLE",
-        )
-
-
-def _check_modality(backbone: backbone_pb2.Backbone) -> None:
-    if backbone.modality != backbone_pb2.MODALITY_IMAGE:
-        raise FailedPrecondition(
-            "the data set holds images; name an image backbone. Received:"
-            f" {backbone.name}, {backbone_pb2.Modality.Name(backbone.modality)}",
-            reason="MODALITY_MISMATCH",
-            metadata={"backbone": backbone.name},
         )
 
 
@@ -231,6 +221,8 @@ def _look(
 
 
 def _views_pay(material: Material) -> bool:
+    if material.modality != backbone_pb2.MODALITY_IMAGE:
+        return False
     median = float(np.median(np.bincount(material.y)))
     most_of_class, most = MAX_FOR_VIEWS
     return MIN_TO_COMPARE <= median <= most_of_class and len(material.rows) <= most
@@ -269,6 +261,7 @@ def _assess(
     run: Job, material: Material, seen: Seen, tuned: TunedSearch, tick: Callable[[], None]
 ) -> Assessed:
     """The heat maps of a tuned tail are left out: the embedder has it once it is published."""
+    images = material.modality == backbone_pb2.MODALITY_IMAGE
     subject = Subject(
         found=tuned.found,
         bank=seen.bank,
@@ -278,8 +271,8 @@ def _assess(
         seed=run.spec.seed,
         left_s=run.left_s,
         tick=tick,
-        sketches=lambda: material.sketches,
-        ask=run.tools.embedder.ask if tuned.tail is None else None,
+        sketches=(lambda: material.sketches) if images else None,
+        ask=run.tools.embedder.ask if images and tuned.tail is None else None,
         contents=material.contents,
         unknown=tuned.tail.unknown if tuned.tail is not None else None,
     )

@@ -14,6 +14,7 @@ from services.common import artifacts
 from services.common.backbones import tuned
 from services.common.store import Store
 from services.trainer import tail_tuning
+from services.trainer.glimpses import Glimpse
 from services.trainer.material import Material
 from services.trainer.published import go_live
 from services.trainer.report.html import Origin, render
@@ -22,7 +23,7 @@ from services.trainer.search.run import SearchResult
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """All that a job came to before it was published; `pictures` are thumbnails by SHA-256.
+    """All that a job came to before it was published; `glimpses` are by SHA-256.
     `tail`: what of the backbone was tuned; None where it is used as it is."""
 
     job: pb.TrainingJob
@@ -30,7 +31,7 @@ class Outcome:
     backbone: backbone_pb2.Backbone
     found: SearchResult
     evaluation: evaluation_pb2.Evaluation
-    pictures: Mapping[str, bytes]
+    glimpses: Mapping[str, Glimpse]
     tail: tail_tuning.TunedTail | None = None
 
 
@@ -41,7 +42,7 @@ def publish(store: Store, outcome: Outcome) -> model_pb2.ModelVersion:
     outcome = _with_tail(store, version, outcome)
     outcome.evaluation.model_version = str(version)
     draft = artifacts.Draft(_manifest(outcome), outcome.found.head, outcome.evaluation)
-    page = render(outcome.evaluation, _origin(outcome), outcome.pictures)
+    page = render(outcome.evaluation, _origin(outcome), outcome.glimpses)
     manifest = artifacts.publish(store, version, draft, page.encode())
     go_live(store, manifest)
     return manifest

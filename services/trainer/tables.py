@@ -35,7 +35,8 @@ EXAMPLES = pa.schema(
     ]
 )
 """One example a row: `key` is the sha256 of `content`, the raw bytes of the image or the text in
-UTF-8; `sketch` is what services.trainer.data.sketch draws of an image."""
+UTF-8; `sketch` is the sketch of an image (services.trainer.data.sketch) or the fingerprint of a
+text (services.trainer.data.fingerprint)."""
 
 _Keys = npt.NDArray[np.bytes_]
 _KEY_TYPE = np.dtype(f"S{KEY_BYTES}")

@@ -13,8 +13,8 @@ from services.common.store import Store
 from services.trainer.data.catalogue import Catalogue
 from services.trainer.data.importer import Importer
 
-Files = Sequence[tuple[str, str, bytes]]
-"""Labels with a bar between them, path, content."""
+Files = Sequence[tuple[str, str, bytes | str]]
+"""Labels with a bar between them, path, content: an image or a text."""
 
 
 def bring(store: Store, name: DatasetName, files: Files) -> None:
@@ -37,9 +37,15 @@ async def _requests(name: DatasetName, files: Files) -> AsyncIterator[pb.ImportE
         pb.Example(
             path=path,
             labels=[one for one in label.split("|") if one],
-            content=content_pb2.Content(image=data),
+            content=_content(data),
         )
         for label, path, data in files
     ]
     yield pb.ImportExamplesRequest(dataset=str(name), examples=examples)
     yield pb.ImportExamplesRequest(last=True)
+
+
+def _content(data: bytes | str) -> content_pb2.Content:
+    if isinstance(data, str):
+        return content_pb2.Content(text=data)
+    return content_pb2.Content(image=data)

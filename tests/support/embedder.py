@@ -54,10 +54,34 @@ def vector_of(data: bytes, dim: int = DIM, view: str = "") -> NDArray[np.float32
     return vector
 
 
+def vector_of_text(data: bytes, dim: int = DIM) -> NDArray[np.float32]:
+    """float32 [dim]: the sum of a vector for each word, and noise from the digest."""
+    vector = np.zeros(dim, np.float32)
+    for part in (*data.lower().split(), data):
+        seed = np.frombuffer(hashlib.sha256(part).digest(), np.uint32)
+        scale = 0.05 if part is data else 1.0
+        vector += np.random.default_rng(seed).normal(0, scale, dim).astype(np.float32)
+    return vector
+
+
 def map_of(data: bytes, view: str = "") -> NDArray[np.float32]:
     """float32 [4, 4, 3]: the colours of a grid of places."""
     picture = views.find(view)(image.decode_picture(data, size_hint=(8, 8)))
     return np.asarray(picture.resize(MAP_SHAPE[:2]), np.float32) / np.float32(255)
+
+
+def make_text_backbone(name: str = "minilm", dim: int = DIM) -> backbone_pb2.Backbone:
+    """A catalogue entry of a backbone for texts, with an endpoint before the last."""
+    return backbone_pb2.Backbone(
+        name=f"backbones/{name}",
+        digest=hashlib.sha256(f"{name} {dim}".encode()).hexdigest(),
+        modality=backbone_pb2.MODALITY_TEXT,
+        endpoints=[
+            backbone_pb2.Endpoint(name="default", shape=[dim], dim=dim),
+            backbone_pb2.Endpoint(name="layer_1", shape=[dim // 2], dim=dim // 2),
+        ],
+        origin="tests",
+    )
 
 
 def make_backbone(
@@ -96,9 +120,13 @@ class FakeServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
 
     async def Embed(self, request: pb.EmbedRequest, context: Any) -> pb.EmbedResponse:
         """All or nothing."""
-        images = _images(request.items)
+        _check_count(request.items)
         dtype = _dtype(request.dtype)
         backbone = self._find(request.backbone)
+        images = [
+            _data(backbone, content, f"items[{index}]")
+            for index, content in enumerate(request.items)
+        ]
         rows = self._rows(backbone, images, request)
         await asyncio.sleep(self.delay_s)
         self.called_for.add(telemetry.request_id())
@@ -152,7 +180,7 @@ class FakeServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
         _endpoints(backbone, first)
         dtype = _dtype(first.dtype)
         try:
-            rows = self._rows(backbone, [_image(request.item, "item")], first)
+            rows = self._rows(backbone, [_data(backbone, request.item, "item")], first)
         except GraftError as error:
             answer.problem.CopyFrom(Problem.from_error(error).to_proto())
             return answer
@@ -167,17 +195,28 @@ class FakeServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
         dims = {endpoint.name: endpoint.dim for endpoint in backbone.endpoints}
         return {
             name: np.stack(
-                [self._row(name, data, dims[name], i, asked) for i, data in enumerate(images)]
+                [
+                    self._row(backbone, name, data, dims[name], i, asked)
+                    for i, data in enumerate(images)
+                ]
             )
             for name in _endpoints(backbone, asked)
         }
 
     def _row(
-        self, name: str, data: bytes, dim: int, index: int, asked: _Asked
+        self,
+        backbone: backbone_pb2.Backbone,
+        name: str,
+        data: bytes,
+        dim: int,
+        index: int,
+        asked: _Asked,
     ) -> NDArray[np.float32]:
         try:
             if data in self.refused:
                 raise InvalidArgument("an image is damaged", reason="IMAGE_UNDECODABLE")
+            if backbone.modality == backbone_pb2.MODALITY_TEXT:
+                return vector_of_text(data, dim)
             if name != SPATIAL:
                 vector = vector_of(data, dim, asked.view)
                 if BackboneName.parse(asked.backbone).backbone == BLIND:
@@ -205,7 +244,7 @@ class FakeServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
         return found
 
 
-def _images(contents: Sequence[content_pb2.Content]) -> list[bytes]:
+def _check_count(contents: Sequence[content_pb2.Content]) -> None:
     if not contents:
         raise InvalidArgument("items must hold 1 or more items; got none", field="items")
     if len(contents) > MAX_ITEMS:
@@ -215,17 +254,18 @@ def _images(contents: Sequence[content_pb2.Content]) -> list[bytes]:
             field="items",
             metadata={"limit": str(MAX_ITEMS), "unit": "items"},
         )
-    return [_image(content, f"items[{index}]") for index, content in enumerate(contents)]
 
 
-def _image(content: content_pb2.Content, field: str) -> bytes:
+def _data(backbone: backbone_pb2.Backbone, content: content_pb2.Content, field: str) -> bytes:
+    """The bytes of an item of the kind that the backbone reads."""
     kind = content.WhichOneof("kind")
-    if kind == "image":
-        return content.image
-    if kind == "text":
-        text = f"{field}: this backbone reads images; got a text"
+    wanted = "text" if backbone.modality == backbone_pb2.MODALITY_TEXT else "image"
+    if kind is None:
+        raise InvalidArgument(f"{field}: an item must have an image or a text", field=field)
+    if kind != wanted:
+        text = f"{field}: this backbone reads {wanted}s; got a {kind}"
         raise InvalidArgument(text, reason="MODALITY_MISMATCH", field=field)
-    raise InvalidArgument(f"{field}: an item must have an image; got none", field=field)
+    return content.text.encode() if kind == "text" else content.image
 
 
 def _dtype(asked: int) -> type[np.floating[Any]]:

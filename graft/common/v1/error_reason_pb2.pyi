@@ -13,6 +13,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_IMAGE_TOO_LARGE: _ClassVar[ErrorReason]
     ERROR_REASON_REQUEST_TOO_LARGE: _ClassVar[ErrorReason]
     ERROR_REASON_MODALITY_MISMATCH: _ClassVar[ErrorReason]
+    ERROR_REASON_TEXT_TOO_LARGE: _ClassVar[ErrorReason]
     ERROR_REASON_NOT_FOUND: _ClassVar[ErrorReason]
     ERROR_REASON_ALREADY_EXISTS: _ClassVar[ErrorReason]
     ERROR_REASON_CONFLICT: _ClassVar[ErrorReason]
@@ -37,6 +38,7 @@ ERROR_REASON_IMAGE_UNDECODABLE: ErrorReason
 ERROR_REASON_IMAGE_TOO_LARGE: ErrorReason
 ERROR_REASON_REQUEST_TOO_LARGE: ErrorReason
 ERROR_REASON_MODALITY_MISMATCH: ErrorReason
+ERROR_REASON_TEXT_TOO_LARGE: ErrorReason
 ERROR_REASON_NOT_FOUND: ErrorReason
 ERROR_REASON_ALREADY_EXISTS: ErrorReason
 ERROR_REASON_CONFLICT: ErrorReason

@@ -1,6 +1,7 @@
 import datetime
 
 from google.protobuf import duration_pb2 as _duration_pb2
+from graft.embedder.v1 import backbone_pb2 as _backbone_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -111,20 +112,22 @@ class ImportIssue(_message.Message):
     def __init__(self, path: _Optional[str] = ..., message: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class DataSummary(_message.Message):
-    __slots__ = ("example_count", "rejected_count", "duplicate_count", "conflict_count", "issues", "warnings")
+    __slots__ = ("example_count", "rejected_count", "duplicate_count", "conflict_count", "issues", "warnings", "modality")
     EXAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
     REJECTED_COUNT_FIELD_NUMBER: _ClassVar[int]
     DUPLICATE_COUNT_FIELD_NUMBER: _ClassVar[int]
     CONFLICT_COUNT_FIELD_NUMBER: _ClassVar[int]
     ISSUES_FIELD_NUMBER: _ClassVar[int]
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    MODALITY_FIELD_NUMBER: _ClassVar[int]
     example_count: int
     rejected_count: int
     duplicate_count: int
     conflict_count: int
     issues: _containers.RepeatedCompositeFieldContainer[ImportIssue]
     warnings: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, example_count: _Optional[int] = ..., rejected_count: _Optional[int] = ..., duplicate_count: _Optional[int] = ..., conflict_count: _Optional[int] = ..., issues: _Optional[_Iterable[_Union[ImportIssue, _Mapping]]] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+    modality: _backbone_pb2.Modality
+    def __init__(self, example_count: _Optional[int] = ..., rejected_count: _Optional[int] = ..., duplicate_count: _Optional[int] = ..., conflict_count: _Optional[int] = ..., issues: _Optional[_Iterable[_Union[ImportIssue, _Mapping]]] = ..., warnings: _Optional[_Iterable[str]] = ..., modality: _Optional[_Union[_backbone_pb2.Modality, str]] = ...) -> None: ...
 
 class Evaluation(_message.Message):
     __slots__ = ("model_version", "method", "evaluated_count", "accuracy", "macro_f1", "log_loss", "expected_calibration_error", "per_class", "confusion", "mistakes", "candidates", "data", "interval_method", "unknown_threshold", "unknown_rate", "decisions", "baselines", "separation", "learning_curve", "suspects", "outliers", "near_duplicates", "shortcuts", "heat_maps", "reliability", "unknown_check")

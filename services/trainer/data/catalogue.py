@@ -9,20 +9,17 @@ from typing import Final
 import pyarrow as pa
 from google.protobuf import timestamp_pb2
 
-from graft.embedder.v1 import backbone_pb2
 from graft.errors import DataLoss, NotFound
 from graft.names import DatasetName
 from graft.trainer.v1 import dataset_pb2
 from services.common import layout
 from services.common.store import Store
+from services.trainer.data import fingerprint
 from services.trainer.data.rows import (
     ACCEPTED,
-    IMAGE,
-    TEXT,
     Row,
     Sorting,
     label_counts,
-    modality_of,
     sort_out,
     summarise,
 )
@@ -32,11 +29,6 @@ from services.trainer.tables import DatasetTable
 MAX_LISTED_LABELS: Final = 10_000
 _SUFFIX: Final = ".lance"
 _COLUMNS: Final = ("key", "path", "labels", "verdict", "detail", "modality")
-_MODALITIES: Final = {
-    "": backbone_pb2.MODALITY_UNSPECIFIED,
-    IMAGE: backbone_pb2.MODALITY_IMAGE,
-    TEXT: backbone_pb2.MODALITY_TEXT,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +92,16 @@ class Catalogue:
             raise error
 
     def sketches(self, name: DatasetName, version: int, numbers: Sequence[int]) -> Sketches:
-        """The sketches of the rows of these numbers, used ones: uint8 [n, side, side, 3]. NotFound;
+        """The sketches of the rows of these numbers, used images: uint8 [n, side, side, 3].
+        NotFound; InvalidArgument for rows that have none."""
+        return stack(self._sketches(name, version, numbers))
+
+    def fingerprints(
+        self, name: DatasetName, version: int, numbers: Sequence[int]
+    ) -> fingerprint.Fingerprints:
+        """The fingerprints of the rows of these numbers, used texts: uint32 [n, hashes]. NotFound;
         InvalidArgument for rows that have none."""
-        try:
-            return stack(self.table(name).sketches(numbers, version))
-        except (NotFound, DataLoss) as error:
-            self.versions(name)
-            raise error
+        return fingerprint.stack(self._sketches(name, version, numbers))
 
     def describe(self, snapshot: Snapshot, *, since: int = 0) -> dataset_pb2.Dataset:
         """The resource of a version; its summary tells of the rows from number `since` on."""
@@ -115,21 +110,29 @@ class Catalogue:
             dataset_pb2.LabelCount(label=label, example_count=count)
             for label, count in list(counts.items())[:MAX_LISTED_LABELS]
         ]
+        summary = summarise(snapshot.rows, snapshot.sorting, since=since)
         return dataset_pb2.Dataset(
             name=str(snapshot.name),
             version=snapshot.version,
             labels=labels,
-            summary=summarise(snapshot.rows, snapshot.sorting, since=since),
+            summary=summary,
             size_bytes=_size(snapshot.rows),
             create_time=self._created(snapshot),
             multi_label=snapshot.sorting.multi_label,
-            modality=_MODALITIES[modality_of(snapshot.rows)],
+            modality=summary.modality,
         )
 
     def delete(self, name: DatasetName) -> None:
         """Remove a data set with all its versions; NotFound."""
         self.versions(name)
         self.table(name).delete()
+
+    def _sketches(self, name: DatasetName, version: int, numbers: Sequence[int]) -> list[bytes]:
+        try:
+            return self.table(name).sketches(numbers, version)
+        except (NotFound, DataLoss) as error:
+            self.versions(name)
+            raise error
 
     def _created(self, snapshot: Snapshot) -> timestamp_pb2.Timestamp:
         versions = self.table(snapshot.name).versions()

@@ -11,12 +11,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from graft.embedder.v1 import backbone_pb2
 from graft.model.v1 import evaluation_pb2
 
 ACCEPTED: Final = "accepted"
 REJECTED: Final = "rejected"
 IMAGE: Final = "image"
 TEXT: Final = "text"
+MODALITIES: Final = {
+    "": backbone_pb2.MODALITY_UNSPECIFIED,
+    IMAGE: backbone_pb2.MODALITY_IMAGE,
+    TEXT: backbone_pb2.MODALITY_TEXT,
+}
 SEVERAL: Final = "several pictures"
 """Stands behind the size of a file that is an animation or has several pages."""
 
@@ -36,10 +42,11 @@ _UNLABELLED: Final = (
 class Row:
     """One example as it came.
 
-    `key` is the SHA-256 of the whole file. `labels` are by name, each once. `content` is the file
-    and `sketch` its sketch, both empty where the row is rejected or an earlier row of the data set
-    holds the same bytes. `detail` says why a row was rejected; of an accepted one, the size of its
-    file in bytes, and SEVERAL where that is so. `modality` is IMAGE or TEXT, empty where rejected.
+    `key` is the SHA-256 of the whole file, of a text in UTF-8. `labels` are by name, each once.
+    `content` is the file and `sketch` the sketch of an image or the fingerprint of a text, both
+    empty where the row is rejected or an earlier row of the data set holds the same bytes. `detail`
+    says why a row was rejected; of an accepted one, the size of its file in bytes, and SEVERAL
+    where that is so. `modality` is IMAGE or TEXT, empty where rejected.
     """
 
     key: bytes
@@ -134,6 +141,7 @@ def summarise(
         conflict_count=len(piles["conflict"]),
         issues=_issues(rows, sorting, piles),
         warnings=[*warnings_about(counts), *_about_several(rows[since:])],
+        modality=MODALITIES[modality_of(rows)],
     )
 
 
@@ -186,9 +194,9 @@ def _message(row: Row, kind: str, first: Row | None) -> str:
 def warnings_about(counts: dict[str, int]) -> list[str]:
     """Sentences about the data as a whole; `counts` has the used examples of each label."""
     if not counts:
-        return ["there is no usable example; import images of two classes or more"]
+        return ["there is no usable example; import some of two classes or more"]
     if len(counts) == 1:
-        return [f"there is only one class, {next(iter(counts))!r}; add images of another one"]
+        return [f"there is only one class, {next(iter(counts))!r}; add examples of another one"]
     found = []
     if few := {label: n for label, n in counts.items() if n < FEW}:
         found.append(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
+from graft.content import MAX_TEXT_BYTES
 from graft.errors import GraftError
 from graft.trainer.v1 import dataset_service_pb2 as pb
 from services.common import image
-from services.trainer.data.rows import ACCEPTED, IMAGE, REJECTED, SEVERAL, Row
+from services.trainer.data import fingerprint
+from services.trainer.data.rows import ACCEPTED, IMAGE, REJECTED, SEVERAL, TEXT, Row
 from services.trainer.data.sketch import DECODE_SIZE, draw
 
 MAX_LABEL_BYTES: Final = 200
@@ -17,24 +20,26 @@ MAX_LABELS: Final = 100
 """Labels of one example."""
 MAX_PATH_BYTES: Final = 1024
 _MAX_DETAIL: Final = 500
+_SHOWN: Final = 40
 _JPEG: Final = b"\xff\xd8"
 
 
 def judge(example: pb.Example, limits: image.ImageLimits = image.DEFAULT_LIMITS) -> Row:
     """Look at one example, decoding its image; never raises for what an example may hold."""
-    content = example.content.image
+    is_text = example.content.WhichOneof("kind") == "text"
+    content = example.content.text.encode() if is_text else example.content.image
     path = _cut(example.path, MAX_PATH_BYTES)
     key = hashlib.sha256(content).digest()
-    why, sketch = _fault(example), b""
-    if not why:
-        why, sketch = _looked_at(content, limits)
     labels = tuple(sorted(set(example.labels)))
+    why = _fault(example)
+    if not why:
+        look = _text_looked_at if is_text else _image_looked_at
+        why, sketch, detail = look(content, limits)
     if why:
         some = tuple(_cut(label, MAX_LABEL_BYTES) for label in labels[:MAX_LABELS])
         return Row(key, path, some, REJECTED, why[:_MAX_DETAIL])
-    several = f" {SEVERAL}" if _has_several(content, limits) else ""
-    detail = f"{len(content)}{several}"
-    return Row(key, path, labels, ACCEPTED, detail, IMAGE, content, sketch)
+    modality = TEXT if is_text else IMAGE
+    return Row(key, path, labels, ACCEPTED, detail, modality, content, sketch)
 
 
 def refuse(row: Row, why: str) -> Row:
@@ -50,10 +55,9 @@ def _fault(example: pb.Example) -> str:
         return "the example has no path; send the name of the file, for the report"
     if why := _fault_of_labels(example.labels):
         return why
-    kind = example.content.WhichOneof("kind")
-    if kind == "text":
-        return "the content is a text; this trainer takes images only. Received: text"
-    return "" if kind == "image" else "the example has no content; send the bytes of an image file"
+    if not example.content.WhichOneof("kind"):
+        return "the example has no content; send the bytes of an image file, or a text"
+    return ""
 
 
 def _fault_of_labels(labels: Sequence[str]) -> str:
@@ -71,15 +75,29 @@ def _fault_of_labels(labels: Sequence[str]) -> str:
     return ""
 
 
-def _looked_at(content: bytes, limits: image.ImageLimits) -> tuple[str, bytes]:
-    """What is wrong with the pixels, or nothing and the sketch of them.
+def _image_looked_at(content: bytes, limits: image.ImageLimits) -> tuple[str, bytes, str]:
+    """What is wrong with the pixels, or nothing, the sketch of them and the detail of the row.
 
     A JPEG is decoded as small as the sketch allows: every byte of it is read all the same.
     """
     try:
-        return "", draw(image.decode_picture(content, limits=limits, size_hint=DECODE_SIZE))
+        sketch = draw(image.decode_picture(content, limits=limits, size_hint=DECODE_SIZE))
     except GraftError as error:
-        return error.message, b""
+        return error.message, b"", ""
+    several = f" {SEVERAL}" if _has_several(content, limits) else ""
+    return "", sketch, f"{len(content)}{several}"
+
+
+def _text_looked_at(content: bytes, _: image.ImageLimits) -> tuple[str, bytes, str]:
+    """What is wrong with a text, or nothing, its fingerprint and the detail of the row."""
+    text, size = content.decode(), len(content)
+    if size > MAX_TEXT_BYTES:
+        why = f"a text takes at most {MAX_TEXT_BYTES} bytes of UTF-8; cut it. Received: {size}"
+        return why, b"", ""
+    if all(unicodedata.category(character)[0] in "ZC" for character in text):
+        why = f"the text is blank; leave it out, or write what it says. Received: {text[:_SHOWN]!r}"
+        return why, b"", ""
+    return "", fingerprint.take(text), str(size)
 
 
 def _has_several(content: bytes, limits: image.ImageLimits) -> bool:

@@ -20,11 +20,11 @@ _NAMED: Final = 3
 
 
 def duplicate_findings(
-    groups: Indices, y: Indices, labels: Sequence[str], sources: Sequence[Place]
+    groups: Indices, y: Indices, labels: Sequence[str], sources: Sequence[Place], noun: str
 ) -> pb.Evaluation:
-    """The groups of two pictures or more, those under different labels first, then the largest.
+    """The groups of two examples or more, those under different labels first, then the largest.
 
-    `groups` and class indices `y` are [n]; `sources[i]` belongs to example i.
+    `groups` and class indices `y` are [n]; `sources[i]` belongs to example i, which is a `noun`.
     """
     found = pb.Evaluation()
     members = _members(groups)
@@ -33,7 +33,7 @@ def duplicate_findings(
     for at in order[:MAX_GROUPS]:
         names = [labels[label] for label in np.unique(y[members[at]])]
         message = found.near_duplicates.add(
-            labels_differ=torn[at], sentence=_sentence(len(members[at]), names)
+            labels_differ=torn[at], sentence=_sentence(len(members[at]), names, noun)
         )
         for item in members[at][:MAX_MEMBERS]:
             message.members.add(
@@ -49,13 +49,13 @@ def _members(groups: Indices) -> list[Indices]:
     return [part for part in parts if len(part) > 1]
 
 
-def _sentence(count: int, names: Sequence[str]) -> str:
-    alike = f"{count} pictures are nearly the same"
+def _sentence(count: int, names: Sequence[str], noun: str) -> str:
+    alike = f"{count} {noun}s are nearly the same"
     if len(names) > 1:
         listed = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
         return (
             f"{alike} but stand under different labels ({listed}): the labels cannot all be right."
-            " Keep the picture under the right one and remove it from the others."
+            f" Keep the {noun} under the right one and remove it from the others."
         )
     return (
         f"{alike}, all under {names[0]}: they teach little more than one of them does. Nothing is"

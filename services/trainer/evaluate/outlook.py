@@ -68,7 +68,7 @@ def sentence(found: Forecast) -> str:
     if found.verdict is Verdict.HELPS:
         return f"{step} {_worth(found.gain_double)}"
     return (
-        f"{step} That is little: look first at the pictures it gets wrong and at what is mixed "
+        f"{step} That is little: look first at the examples it gets wrong and at what is mixed "
         "up; collect more only if those give no hint."
     )
 

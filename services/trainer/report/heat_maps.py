@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from graft.model.v1 import evaluation_pb2 as pb
+from services.trainer.glimpses import Glimpse
 from services.trainer.report.markup import listing, picture, section, text
 
 TITLE: Final = "Where it looks"
@@ -35,21 +36,19 @@ _ADVICE: Final = (
 )
 
 
-def heat_maps(evaluation: pb.Evaluation, thumbnails: Mapping[str, bytes]) -> str:
+def heat_maps(evaluation: pb.Evaluation, glimpses: Mapping[str, Glimpse]) -> str:
     """Each example as it is and with its map; nothing where no map was made."""
     if not evaluation.heat_maps:
         return ""
-    figures = "".join(
-        _figure(found, thumbnails.get(found.sha256)) for found in evaluation.heat_maps
-    )
+    figures = "".join(_figure(found, glimpses.get(found.sha256)) for found in evaluation.heat_maps)
     return section(TITLE, _LEAD, _legend(), f'<div class="grid">{figures}</div>', listing(_ADVICE))
 
 
-def _figure(found: pb.HeatMap, jpeg: bytes | None) -> str:
+def _figure(found: pb.HeatMap, jpeg: Glimpse | None) -> str:
     truth, answer = text(found.truth), text(found.answer)
     called = "and was called so" if truth == answer else f"was called <b>{answer}</b>"
     whole = 0 < found.rows * found.columns == len(found.values)
-    shown = overlaid(jpeg, _values(found)) if jpeg is not None and whole else None
+    shown = overlaid(jpeg, _values(found)) if isinstance(jpeg, bytes) and whole else None
     glow = picture(shown, f"where the model looks for {found.answer}") if shown else ""
     return (
         f"<figure>{picture(jpeg, found.truth)}{glow}<figcaption>Is <b>{truth}</b>, {called}"

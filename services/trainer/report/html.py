@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from graft.model.v1 import evaluation_pb2 as pb
+from services.trainer.glimpses import Glimpse
 from services.trainer.report import (
     baselines,
     decisions,
@@ -39,20 +40,20 @@ class Origin:
     created: str = ""  # a date and time
 
 
-def render(evaluation: pb.Evaluation, origin: Origin, thumbnails: Mapping[str, bytes]) -> str:
-    """The page. `thumbnails` holds small JPEG files by the SHA-256 (hex) of the full picture."""
+def render(evaluation: pb.Evaluation, origin: Origin, glimpses: Mapping[str, Glimpse]) -> str:
+    """The page. `glimpses` holds what is shown of examples by the SHA-256 (hex) of their bytes."""
     measured = evaluation.HasField("accuracy")
     parts = [
         sections.hero(evaluation),
         sections.classes(evaluation) if measured else "",
         learning_curve.more_data(evaluation),
-        sections.confusions(evaluation, thumbnails) if measured else "",
-        sections.mistakes(evaluation, thumbnails),
-        suspects.suspects(evaluation, thumbnails),
-        outliers.outliers(evaluation, thumbnails),
-        heat_maps.heat_maps(evaluation, thumbnails),
-        shortcuts.shortcuts(evaluation, thumbnails),
-        duplicates.duplicates(evaluation, thumbnails),
+        sections.confusions(evaluation, glimpses) if measured else "",
+        sections.mistakes(evaluation, glimpses),
+        suspects.suspects(evaluation, glimpses),
+        outliers.outliers(evaluation, glimpses),
+        heat_maps.heat_maps(evaluation, glimpses),
+        shortcuts.shortcuts(evaluation, glimpses),
+        duplicates.duplicates(evaluation, glimpses),
         unknown.unknown(evaluation),
         separation.separation(evaluation),
         reliability.reliability(evaluation),

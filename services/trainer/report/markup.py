@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from graft.model.v1 import evaluation_pb2 as pb
+from services.trainer.glimpses import Glimpse
 from services.trainer.report.plain import percent, span
 
 
@@ -77,24 +78,26 @@ def share(value: float, *, kind: str = "") -> str:
     )
 
 
-def picture(jpeg: bytes | None, description: str) -> str:
-    """A JPEG within the page, or a placeholder where there is none."""
-    if jpeg is None:
-        return '<span class="missing">no picture</span>'
-    data = base64.b64encode(jpeg).decode("ascii")
+def picture(glimpse: Glimpse | None, description: str) -> str:
+    """A JPEG within the page, or a text; a placeholder where there is none."""
+    if glimpse is None:
+        return '<span class="missing">not shown</span>'
+    if isinstance(glimpse, str):
+        return f"<blockquote>{text(glimpse)}</blockquote>"
+    data = base64.b64encode(glimpse).decode("ascii")
     return f'<img src="data:image/jpeg;base64,{data}" alt="{text(description)}">'
 
 
 def gallery(figures: Iterable[str], *, kind: str = "") -> str:
-    """Pictures with captions in a grid; nothing for none."""
+    """Examples with captions in a grid; nothing for none."""
     body = "".join(figures)
     return f'<div class="grid {text(kind)}">{body}</div>' if body else ""
 
 
-def figure(jpeg: bytes | None, description: str, caption: str, path: str) -> str:
-    """A picture with its caption (HTML) and the path of its file below."""
+def figure(glimpse: Glimpse | None, description: str, caption: str, path: str) -> str:
+    """An example with its caption (HTML) and where it came from below."""
     return (
-        f"<figure>{picture(jpeg, description)}<figcaption>{caption}"
+        f"<figure>{picture(glimpse, description)}<figcaption>{caption}"
         f'<span class="path">{text(path)}</span></figcaption></figure>'
     )
 

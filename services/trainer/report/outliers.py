@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from graft.model.v1 import evaluation_pb2 as pb
+from services.trainer.glimpses import Glimpse
 from services.trainer.report.markup import figure, folded, gallery, row, section, table, text
 from services.trainer.report.plain import count
 
 MAX_PICTURES = 12
 
 
-def outliers(evaluation: pb.Evaluation, thumbnails: Mapping[str, bytes]) -> str:
-    """The examples that stand alone, with their pictures; nothing where there are none."""
+def outliers(evaluation: pb.Evaluation, glimpses: Mapping[str, Glimpse]) -> str:
+    """The examples that stand alone, each shown; nothing where there are none."""
     found = list(evaluation.outliers)
     if not found:
         return ""
@@ -21,7 +22,7 @@ def outliers(evaluation: pb.Evaluation, thumbnails: Mapping[str, bytes]) -> str:
         "of the same class and of any other. Does each show what the model will meet? Take out "
         "what came in by mistake; of what belongs, add more like it."
     )
-    figures = [_figure(each, thumbnails.get(each.sha256)) for each in found[:MAX_PICTURES]]
+    figures = [_figure(each, glimpses.get(each.sha256)) for each in found[:MAX_PICTURES]]
     rest = [
         row(text(each.path), text(each.label), text(each.reason)) for each in found[MAX_PICTURES:]
     ]
@@ -34,6 +35,6 @@ def outliers(evaluation: pb.Evaluation, thumbnails: Mapping[str, bytes]) -> str:
     return section("Unlike all others", lead, gallery(figures, kind="wide"), more, method)
 
 
-def _figure(found: pb.Outlier, jpeg: bytes | None) -> str:
+def _figure(found: pb.Outlier, glimpse: Glimpse | None) -> str:
     caption = f"Labelled <b>{text(found.label)}</b><small>{text(found.reason)}</small>"
-    return figure(jpeg, found.label, caption, found.path)
+    return figure(glimpse, found.label, caption, found.path)

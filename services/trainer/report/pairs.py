@@ -81,7 +81,7 @@ def _directions(pair: Mixed) -> str:
 
 def _advice(pair: Mixed) -> str:
     if pair.there + pair.back <= FEW:
-        return "So few may be chance: look at the pictures before you change anything."
+        return "So few may be chance: look at the examples before you change anything."
     if pair.share >= HARDLY_APART:
         return (
             "They are hardly told apart: merge them, unless you see the difference at a glance; "

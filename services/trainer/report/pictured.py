@@ -1,4 +1,4 @@
-"""Which pictures the page shows."""
+"""Which examples the page shows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from services.trainer.report import duplicates, outliers, sections, shortcuts, s
 
 
 def pictured(evaluation: pb.Evaluation) -> set[str]:
-    """The SHA-256 (hex) of every example whose thumbnail the page has a place for."""
+    """The SHA-256 (hex) of every example that the page has a place for."""
     mistakes = evaluation.mistakes[: sections.MAX_PICTURES]
     doubtful = evaluation.suspects[: suspects.MAX_PICTURES]
     strange = evaluation.outliers[: outliers.MAX_PICTURES]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from graft.model.v1 import evaluation_pb2 as pb
+from services.trainer.glimpses import Glimpse
 from services.trainer.report.markup import (
     bar,
     figure,
@@ -97,28 +98,28 @@ def _share(found: pb.ClassEvaluation, name: str) -> str:
     return ranged(interval) if found.HasField(name) else '<span class="none">not known</span>'
 
 
-def confusions(evaluation: pb.Evaluation, thumbnails: Mapping[str, bytes] | None = None) -> str:
-    """Who is mixed up with whom: in words with pictures, and as a matrix where it fits."""
+def confusions(evaluation: pb.Evaluation, glimpses: Mapping[str, Glimpse] | None = None) -> str:
+    """Who is mixed up with whom: in words with examples, and as a matrix where it fits."""
     drawn = _matrix(evaluation.confusion)
     most = MAX_PAIRS_BESIDE_MATRIX if drawn else MAX_PAIRS
     pairs = mixed_up(evaluation)[:most]
     words = listing(mixed(pair) for pair in pairs)
     if not words:
         words = "<p>Nothing was mixed up among the held-out examples.</p>"
-    shown = (_pictured(evaluation, pair, thumbnails or {}) for pair in pairs[:MAX_PICTURED_PAIRS])
+    shown = (_pictured(evaluation, pair, glimpses or {}) for pair in pairs[:MAX_PICTURED_PAIRS])
     return section("What is mixed up with what", "", words, *shown, drawn)
 
 
-def _pictured(evaluation: pb.Evaluation, pair: Mixed, thumbnails: Mapping[str, bytes]) -> str:
-    """Some pictures of each side that were taken for the other."""
+def _pictured(evaluation: pb.Evaluation, pair: Mixed, glimpses: Mapping[str, Glimpse]) -> str:
+    """Some examples of each side that were taken for the other."""
     sides: dict[tuple[str, str], list[str]] = {
         (pair.first, pair.second): [],
         (pair.second, pair.first): [],
     }
     for found in evaluation.mistakes:
         side = sides.get((found.truth, found.answer))
-        if side is not None and len(side) < MAX_PICTURES_OF_PAIR and found.sha256 in thumbnails:
-            side.append(_figure(found, thumbnails[found.sha256]))
+        if side is not None and len(side) < MAX_PICTURES_OF_PAIR and found.sha256 in glimpses:
+            side.append(_figure(found, glimpses[found.sha256]))
     figures = [shown for side in sides.values() for shown in side]
     title = f"<h3>{text(pair.first)} and {text(pair.second)}</h3>"
     return title + gallery(figures) if figures else ""
@@ -144,7 +145,7 @@ def _matrix_row(label: str, at: int, counts: Sequence[int]) -> str:
     return f'<tr><th scope="row">{text(label)}</th>{"".join(cells)}</tr>'
 
 
-def mistakes(evaluation: pb.Evaluation, thumbnails: Mapping[str, bytes]) -> str:
+def mistakes(evaluation: pb.Evaluation, glimpses: Mapping[str, Glimpse]) -> str:
     """What it gets wrong, the most confident errors first."""
     shown = list(evaluation.mistakes)[:MAX_PICTURES]
     if not shown:
@@ -155,16 +156,16 @@ def mistakes(evaluation: pb.Evaluation, thumbnails: Mapping[str, bytes]) -> str:
         "is the label right? Is the thing to see at all? Are there others like it among the "
         f"examples? Shown: {len(shown)} of {total}."
     )
-    figures = [_figure(found, thumbnails.get(found.sha256)) for found in shown]
+    figures = [_figure(found, glimpses.get(found.sha256)) for found in shown]
     return section("What it gets wrong", lead, gallery(figures))
 
 
-def _figure(found: pb.Mistake, jpeg: bytes | None) -> str:
+def _figure(found: pb.Mistake, glimpse: Glimpse | None) -> str:
     caption = (
         f"Is <b>{text(found.truth)}</b>, was called <b>{text(found.answer)}</b> "
         f"({percent(found.score)} sure)"
     )
-    return figure(jpeg, found.truth, caption, found.path)
+    return figure(glimpse, found.truth, caption, found.path)
 
 
 def tried(evaluation: pb.Evaluation) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 from PIL import Image, ImageDraw, UnidentifiedImageError
 
 from graft.model.v1 import evaluation_pb2 as pb
+from services.trainer.glimpses import Glimpse
 from services.trainer.report.markup import gallery, picture, section, text
 from services.trainer.report.plain import count
 
@@ -24,7 +25,7 @@ def shown(evaluation: pb.Evaluation) -> set[str]:
     return {sha256 for found in evaluation.shortcuts[:MAX_SHOWN] for sha256 in found.sha256}
 
 
-def shortcuts(evaluation: pb.Evaluation, thumbnails: Mapping[str, bytes]) -> str:
+def shortcuts(evaluation: pb.Evaluation, glimpses: Mapping[str, Glimpse]) -> str:
     """What gives classes away without showing them; nothing where nothing does."""
     if not evaluation.shortcuts:
         return ""
@@ -33,7 +34,7 @@ def shortcuts(evaluation: pb.Evaluation, thumbnails: Mapping[str, bytes]) -> str
         f"{classes} can be told without looking at the thing itself. The accuracy above"
         " counts such answers as right; on pictures without the outlined region it may be lower."
     )
-    body = "".join(_shortcut(found, thumbnails) for found in evaluation.shortcuts[:MAX_SHOWN])
+    body = "".join(_shortcut(found, glimpses) for found in evaluation.shortcuts[:MAX_SHOWN])
     method = (
         '<p class="method">How they were found: on one half of the pictures a small window, or the'
         " border, was taught to tell the class; on the other half it recognised the stated share of"
@@ -42,11 +43,11 @@ def shortcuts(evaluation: pb.Evaluation, thumbnails: Mapping[str, bytes]) -> str
     return section("Shortcuts", lead, body, method)
 
 
-def _shortcut(found: pb.Shortcut, thumbnails: Mapping[str, bytes]) -> str:
+def _shortcut(found: pb.Shortcut, glimpses: Mapping[str, Glimpse]) -> str:
     figures = []
     for sha256 in found.sha256:
-        jpeg = thumbnails.get(sha256)
-        drawn = outlined(jpeg, found) if jpeg is not None else None
+        jpeg = glimpses.get(sha256)
+        drawn = outlined(jpeg, found) if isinstance(jpeg, bytes) else None
         figures.append(f"<figure>{picture(drawn, found.label)}</figure>")
     title = f"{found.label}: {'a mark' if found.kind == 'mark' else 'the background'}"
     return f"<h3>{text(title)}</h3><p>{text(found.sentence)}</p>{gallery(figures)}"

@@ -73,6 +73,7 @@ figure { margin:0; border:1px solid var(--line); border-radius:8px; overflow:hid
   font-size:.84rem; }
 figure img, figure .missing { display:flex; width:100%; aspect-ratio:1; object-fit:cover;
   background:var(--track); align-items:center; justify-content:center; }
+figure blockquote { margin:0; padding:10px; background:var(--track); overflow-wrap:anywhere; }
 figcaption { padding:8px 10px; overflow-wrap:anywhere; line-height:1.4; }
 figcaption small { display:block; color:var(--soft); font-size:.8rem; margin-top:4px; }
 figcaption .path { color:var(--soft); font-size:.76rem; display:block; }

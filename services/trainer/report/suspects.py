@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from graft.model.v1 import evaluation_pb2 as pb
+from services.trainer.glimpses import Glimpse
 from services.trainer.report.markup import figure, folded, gallery, row, section, table, text
 from services.trainer.report.plain import count, percent
 
 MAX_PICTURES = 16
 
 
-def suspects(evaluation: pb.Evaluation, thumbnails: Mapping[str, bytes]) -> str:
-    """Examples whose label is doubtful, the most doubtful with their pictures."""
+def suspects(evaluation: pb.Evaluation, glimpses: Mapping[str, Glimpse]) -> str:
+    """Examples whose label is doubtful, the most doubtful shown."""
     found = list(evaluation.suspects)
     if not evaluation.HasField("accuracy"):
         return ""
@@ -23,7 +24,7 @@ def suspects(evaluation: pb.Evaluation, thumbnails: Mapping[str, bytes]) -> str:
         "the top, correct what is wrong, and stop when several in a row are right: further down "
         "are examples that are merely hard. Then train again."
     )
-    figures = [_figure(each, thumbnails.get(each.sha256)) for each in found[:MAX_PICTURES]]
+    figures = [_figure(each, glimpses.get(each.sha256)) for each in found[:MAX_PICTURES]]
     rest = [_row(each) for each in found[MAX_PICTURES:]]
     head = ("File", "Labelled", "May be", "Doubt", "Why")
     more = folded(f"{count(len(rest), 'more label')} to check", table(head, rest)) if rest else ""
@@ -35,12 +36,12 @@ def suspects(evaluation: pb.Evaluation, thumbnails: Mapping[str, bytes]) -> str:
     return section("Labels to check", lead, gallery(figures, kind="wide"), more, method)
 
 
-def _figure(found: pb.Suspect, jpeg: bytes | None) -> str:
+def _figure(found: pb.Suspect, glimpse: Glimpse | None) -> str:
     caption = (
         f"Labelled <b>{text(found.label)}</b>, may be <b>{text(found.suggested)}</b> "
         f"(doubt {percent(found.score)})<small>{text(found.reason)}</small>"
     )
-    return figure(jpeg, found.label, caption, found.path)
+    return figure(glimpse, found.label, caption, found.path)
 
 
 def _row(found: pb.Suspect) -> str:

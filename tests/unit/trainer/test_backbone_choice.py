@@ -12,6 +12,7 @@ from graft.errors import FailedPrecondition, InvalidArgument
 from services.trainer.backbone_choice import (
     BUNDLED,
     MAX_COMPARED,
+    check_modality,
     choose,
     measure,
     named,
@@ -58,17 +59,32 @@ def test_texts_and_tails_of_other_models_are_no_choice_and_the_bundled_one_comes
             entry("a"),
             entry("a-words", TEXT),
             entry("a-tuned", trunk="a"),
-            entry(BUNDLED.backbone),
+            entry(BUNDLED[IMAGE].backbone),
             entry("b"),
-        ]
+        ],
+        IMAGE,
     )
     names = [one.name for one in found]
-    assert names == [str(BUNDLED), "backbones/a", "backbones/b"]
+    assert names == [str(BUNDLED[IMAGE]), "backbones/a", "backbones/b"]
+
+
+def test_for_texts_only_those_of_texts_are_a_choice() -> None:
+    found = usable([entry("a"), entry("a-words", TEXT), entry(BUNDLED[TEXT].backbone, TEXT)], TEXT)
+    assert [one.name for one in found] == [str(BUNDLED[TEXT]), "backbones/a-words"]
+
+
+def test_a_backbone_of_the_other_modality_is_refused() -> None:
+    check_modality(entry("a"), IMAGE)
+    with pytest.raises(FailedPrecondition, match=r"holds texts; .* backbones/a, which") as caught:
+        check_modality(entry("a"), TEXT)
+    assert caught.value.reason == "MODALITY_MISMATCH"
 
 
 def test_a_catalogue_without_an_image_backbone_is_refused() -> None:
-    with pytest.raises(FailedPrecondition, match="graft backbones import"):
-        usable([entry("words", TEXT), entry("tuned", trunk="gone")])
+    with pytest.raises(FailedPrecondition, match=r"no image .*`graft backbones import`"):
+        usable([entry("words", TEXT), entry("tuned", trunk="gone")], IMAGE)
+    with pytest.raises(FailedPrecondition, match="no text backbone"):
+        usable([entry("a")], TEXT)
 
 
 def test_few_examples_are_all_compared() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from graft.embedder.v1 import backbone_pb2
 from graft.errors import FailedPrecondition, Internal, NotFound
 from graft.names import DatasetName
 from graft.trainer.v1 import training_job_pb2 as pb
@@ -84,8 +85,9 @@ def test_an_endpoint_that_repeats_the_last_layer_is_left_out(material: Material)
 
 def test_thumbnails_are_made_of_what_is_shown_alone(material: Material) -> None:
     shown = {material.keys[3].hex(), "f" * 64}
-    (picture,) = material.pictures(shown).items()
+    (picture,) = material.glimpses(shown).items()
     assert picture[0] == material.keys[3].hex()
+    assert isinstance(picture[1], bytes)
     assert picture[1].startswith(b"\xff\xd8")
 
 
@@ -123,3 +125,20 @@ def test_targets_of_one_label_each_say_the_same_as_the_classes(material: Materia
     assert not material.multi_label
     assert np.array_equal(material.targets.argmax(1), material.y)
     assert np.array_equal(material.targets.sum(1), np.ones(len(material.rows)))
+
+
+def test_texts_that_differ_by_little_are_one_group_and_are_shown_shortened(tmp_path: Path) -> None:
+    files: Files = [
+        ("a", "1", "Where is my card?"),
+        ("a", "2", "where is my card"),
+        ("b", "3", "cancel it " * 100),
+    ]
+    with open_store(str(tmp_path), {}) as store:
+        bring(store, NAME, files)
+        found = gather(store, SPEC)
+        group = dict(zip(found.paths, found.groups.tolist(), strict=True))
+        shown = found.glimpses({key.hex() for key in found.keys})
+    assert found.modality == backbone_pb2.MODALITY_TEXT
+    assert found.summary().modality == backbone_pb2.MODALITY_TEXT
+    assert group["1"] == group["2"] != group["3"]
+    assert set(shown.values()) == {files[0][2], files[1][2], ("cancel it " * 20)[:-1] + "..."}

@@ -15,6 +15,7 @@ from graft.trainer.v1 import dataset_service_pb2 as pb
 from services.common.blocking import Bridge
 from services.common.image import decode_picture
 from services.common.store import open_store
+from services.trainer.data import fingerprint
 from services.trainer.data import importer as module
 from services.trainer.data.catalogue import Catalogue
 from services.trainer.data.importer import MAX_IMPORTS, Importer
@@ -46,6 +47,10 @@ def image(seed: int) -> bytes:
 def example(seed: int, label: str, data: bytes | None = None) -> pb.Example:
     content = content_pb2.Content(image=image(seed) if data is None else data)
     return pb.Example(path=f"{label}/{seed}.png", labels=[label], content=content)
+
+
+def said(path: str, text: str, label: str = "cat") -> pb.Example:
+    return pb.Example(path=path, labels=[label], content=content_pb2.Content(text=text))
 
 
 async def stream(
@@ -138,7 +143,8 @@ async def test_bad_files_of_every_kind_never_fail_an_import(importer: Importer) 
             path="gone.png", labels=["cat"], problem=problem_pb2.Problem(message="no access")
         ),
         pb.Example(path="none.png", labels=["cat"]),
-        pb.Example(path="t.txt", labels=["cat"], content=content_pb2.Content(text="a text")),
+        said("blank", " "),
+        said("t.txt", "a text"),
     ]
     dataset = await importer.run(stream([*bad[:5], *good], bad[5:]))
     assert labels(dataset) == {"cat": 6, "dog": 6}
@@ -147,6 +153,10 @@ async def test_bad_files_of_every_kind_never_fail_an_import(importer: Importer) 
     assert set(told) == {example.path for example in bad}
     assert all(told.values())
     assert told["gone.png"] == "no access"
+    assert told["t.txt"] == (
+        "the data set holds images, as its first usable example is one; put texts into another one."
+        " Received: a text"
+    )
 
 
 async def test_the_same_bytes_are_stored_once_and_conflicts_left_out(
@@ -348,3 +358,31 @@ async def test_a_data_set_tells_what_it_is_of(importer: Importer) -> None:
     assert dataset.modality == backbone_pb2.MODALITY_IMAGE
     dataset = await importer.run(stream([example(1, "cat", b"bad")]))
     assert dataset.modality == backbone_pb2.MODALITY_UNSPECIFIED
+
+
+async def test_texts_are_kept_with_their_fingerprints(
+    importer: Importer, catalogue: Catalogue
+) -> None:
+    sent = [said("1", "Grüße"), said("2", "adieu", "dog"), said("3", "Grüße")]
+    dataset = await importer.run(stream(sent))
+    assert dataset.modality == dataset.summary.modality == backbone_pb2.MODALITY_TEXT
+    assert labels(dataset) == {"cat": 1, "dog": 1}
+    assert dataset.summary.duplicate_count == 1
+    assert catalogue.contents(NAME, 1, [1, 0]) == [b"adieu", "Grüße".encode()]
+    (found,) = catalogue.fingerprints(NAME, 1, [0])
+    assert found.tobytes() == fingerprint.take("Grüße")
+
+
+async def test_the_first_usable_example_decides_what_a_data_set_is_of(importer: Importer) -> None:
+    sent = [example(1, "cat", b"bad"), said("1", "hello"), example(2, "dog"), said("2", "bye")]
+    dataset = await importer.run(stream(sent))
+    assert (dataset.modality, labels(dataset)) == (backbone_pb2.MODALITY_TEXT, {"cat": 2})
+    assert "put images into another one. Received: an image" in dataset.summary.issues[1].message
+
+
+async def test_an_append_keeps_to_what_the_data_set_is_of(importer: Importer) -> None:
+    await importer.run(stream([said("1", "hello")]))
+    dataset = await importer.run(stream([example(1, "dog")], mode=APPEND))
+    assert (labels(dataset), dataset.summary.rejected_count) == ({"cat": 1}, 1)
+    dataset = await importer.run(stream([example(1, "dog")]))
+    assert dataset.modality == backbone_pb2.MODALITY_IMAGE

@@ -5,9 +5,11 @@ import hashlib
 import pytest
 
 from graft.common.v1 import content_pb2, problem_pb2
+from graft.content import MAX_TEXT_BYTES
 from graft.trainer.v1 import dataset_service_pb2 as pb
 from services.common.image import ImageLimits
-from services.trainer.data.rows import ACCEPTED, IMAGE, REJECTED
+from services.trainer.data.fingerprint import FINGERPRINT_BYTES
+from services.trainer.data.rows import ACCEPTED, IMAGE, REJECTED, TEXT
 from services.trainer.data.sketch import SKETCH_BYTES
 from services.trainer.data.verdict import MAX_LABEL_BYTES, MAX_PATH_BYTES, judge
 from tests.support.images import bomb, encode, picture
@@ -117,10 +119,6 @@ def test_what_the_client_could_not_read_keeps_its_reason() -> None:
     ("broken", "words"),
     [
         (pb.Example(path="a", labels=["b"]), "no content"),
-        (
-            pb.Example(path="a", labels=["b"], content=content_pb2.Content(text="hello")),
-            "is a text",
-        ),
         (example(path=""), "no path"),
     ],
 )
@@ -128,3 +126,32 @@ def test_other_faults_are_told(broken: pb.Example, words: str) -> None:
     row = judge(broken)
     assert row.verdict == REJECTED
     assert words in row.detail
+
+
+def text(content: str) -> pb.Example:
+    return pb.Example(path="a.csv row 1", labels=["b"], content=content_pb2.Content(text=content))
+
+
+@pytest.mark.parametrize("content", ["hello", "x", "Grüße\r\n", "\U0001f431", "a\0b", "日本語"])
+def test_a_good_text_is_taken_as_its_bytes(content: str) -> None:
+    row = judge(text(content))
+    assert (row.verdict, row.modality, row.content) == (ACCEPTED, TEXT, content.encode())
+    assert row.key == hashlib.sha256(content.encode()).digest()
+    assert row.size_bytes == len(content.encode())
+    assert len(row.sketch) == FINGERPRINT_BYTES
+    assert not row.several
+
+
+@pytest.mark.parametrize("content", ["", " \t\n", "\0\0", "\u200b\ufeff", "\u3000"])
+def test_a_blank_text_is_refused(content: str) -> None:
+    row = judge(text(content))
+    assert row.verdict == REJECTED
+    assert "the text is blank" in row.detail
+    assert row.content == row.sketch == b""
+
+
+def test_a_text_is_bounded_in_bytes() -> None:
+    assert judge(text("x" * MAX_TEXT_BYTES)).verdict == ACCEPTED
+    row = judge(text("ä" * (5 << 20)))
+    assert row.verdict == REJECTED
+    assert "at most 1048576 bytes of UTF-8; cut it. Received: 10485760" in row.detail

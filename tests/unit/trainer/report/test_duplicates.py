@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from graft.embedder.v1 import backbone_pb2
 from graft.model.v1 import evaluation_pb2 as pb
 from services.trainer.report.duplicates import MAX_GROUPS, MAX_MEMBERS, duplicates, shown
 from tests.support.copies import jpeg, scene
@@ -24,7 +25,7 @@ def test_nothing_without_groups() -> None:
 def test_groups_are_shown_with_their_pictures_and_escaped() -> None:
     page = duplicates(evaluation(1, 2), {"0-0": JPEG})
     assert page.count("<img ") == 1
-    assert page.count("no picture") == 1
+    assert page.count("not shown") == 1
     assert "group &lt;0&gt;" in page
     assert "1 group of pictures" in page
 
@@ -35,3 +36,13 @@ def test_what_is_too_much_is_listed_and_asks_for_no_picture() -> None:
     assert page.count("<img ") == len(shown(found)) == MAX_GROUPS * MAX_MEMBERS
     assert "3 more groups" in page
     assert f"{MAX_GROUPS + 2}/0.jpg" in page
+
+
+def test_texts_are_shown_as_texts_and_nothing_is_said_of_pictures() -> None:
+    found = evaluation(1, 2)
+    found.data.modality = backbone_pb2.MODALITY_TEXT
+    page = duplicates(found, {"0-0": "Grüße <b>", "0-1": "Grüße"})
+    assert page.count("<blockquote>") == 2
+    assert "Grüße &lt;b&gt;" in page
+    assert "1 group of texts" in page
+    assert "picture" not in page

@@ -109,7 +109,7 @@ def test_pictures_are_within_the_page_and_their_lack_is_shown(page: Page) -> Non
     pictures = [attributes for tag, attributes in page.tags if tag == "img"]
     data = base64.b64encode(JPEG).decode()
     assert {p["src"] for p in pictures} == {f"data:image/jpeg;base64,{data}"}
-    assert "no picture" in page.text
+    assert "not shown" in page.text
 
 
 def test_nothing_is_loaded_from_outside(page: Page) -> None:

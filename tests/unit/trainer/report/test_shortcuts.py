@@ -38,7 +38,7 @@ def test_a_shortcut_is_shown_with_its_class_sentence_and_pictures() -> None:
     assert "&lt;cat&gt;: a mark" in page
     assert "a &amp; b" in page
     assert page.count("<img ") == 1
-    assert page.count("no picture") == 1
+    assert page.count("not shown") == 1
     assert shown(evaluation) == {"x", "y"}
 
 
