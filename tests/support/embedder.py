@@ -123,10 +123,7 @@ class FakeServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
         _check_count(request.items)
         dtype = _dtype(request.dtype)
         backbone = self._find(request.backbone)
-        images = [
-            _data(backbone, content, f"items[{index}]")
-            for index, content in enumerate(request.items)
-        ]
+        images = [_data(backbone, one, f"items[{i}]") for i, one in enumerate(request.items)]
         rows = self._rows(backbone, images, request)
         await asyncio.sleep(self.delay_s)
         self.called_for.add(telemetry.request_id())
@@ -192,26 +189,17 @@ class FakeServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
         self, backbone: backbone_pb2.Backbone, images: list[bytes], asked: _Asked
     ) -> dict[str, NDArray[np.float32]]:
         views.find(asked.view)
-        dims = {endpoint.name: endpoint.dim for endpoint in backbone.endpoints}
         return {
             name: np.stack(
-                [
-                    self._row(backbone, name, data, dims[name], i, asked)
-                    for i, data in enumerate(images)
-                ]
+                [self._row(backbone, name, data, i, asked) for i, data in enumerate(images)]
             )
             for name in _endpoints(backbone, asked)
         }
 
     def _row(
-        self,
-        backbone: backbone_pb2.Backbone,
-        name: str,
-        data: bytes,
-        dim: int,
-        index: int,
-        asked: _Asked,
+        self, backbone: backbone_pb2.Backbone, name: str, data: bytes, index: int, asked: _Asked
     ) -> NDArray[np.float32]:
+        (dim,) = [endpoint.dim for endpoint in backbone.endpoints if endpoint.name == name]
         try:
             if data in self.refused:
                 raise InvalidArgument("an image is damaged", reason="IMAGE_UNDECODABLE")

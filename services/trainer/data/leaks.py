@@ -7,13 +7,17 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
+
 from graft.errors import InvalidArgument, ResourceExhausted, Unavailable
 from graft.names import DatasetName
 from graft.trainer.v1 import dataset_service_pb2 as pb
 from services.common.blocking import Bridge
-from services.trainer.data.catalogue import Catalogue
-from services.trainer.data.near_duplicates import leaks
-from services.trainer.data.rows import ACCEPTED, Row
+from services.trainer.data import fingerprint
+from services.trainer.data.catalogue import Catalogue, Snapshot
+from services.trainer.data.near_duplicates import Pairs, leaks, near_duplicates
+from services.trainer.data.near_texts import near_texts
+from services.trainer.data.rows import ACCEPTED, TEXT, Row, modality_of
 from services.trainer.data.sketch import stack
 from services.trainer.data.verdict import judge
 from services.trainer.fields import parse_field
@@ -27,8 +31,10 @@ _JUDGED_AT_ONCE: Final = 16
 
 @dataclass(slots=True)
 class _Test:
-    """What is remembered of the examples: key, sketch and place in the stream of the good ones."""
+    """What is remembered of the examples: key, sketch and place in the stream of the good ones
+    that are of the modality of the data set."""
 
+    modality: str
     count: int = 0
     positions: list[int] = field(default_factory=list)
     keys: list[bytes] = field(default_factory=list)
@@ -36,7 +42,7 @@ class _Test:
 
     def take(self, row: Row) -> None:
         """Remember the next one."""
-        if row.verdict == ACCEPTED:
+        if row.verdict == ACCEPTED and row.modality == self.modality:
             self.positions.append(self.count)
             self.keys.append(row.key)
             self.sketches.append(row.sketch)
@@ -70,17 +76,18 @@ class LeakFinder:
         self._running += 1
         try:
             version = await self._decoders.run(self._catalogue.version, name, first.version)
-            test = await self._read(first, requests)
-            return await self._decoders.run(self._compare, name, version, test)
+            snapshot = await self._decoders.run(self._catalogue.snapshot, name, version)
+            test = await self._read(_Test(modality_of(snapshot.rows)), first, requests)
+            return await self._decoders.run(self._compare, snapshot, test)
         finally:
             self._running -= 1
 
     async def _read(
         self,
+        test: _Test,
         first: pb.FindNearDuplicatesRequest,
         rest: AsyncIterator[pb.FindNearDuplicatesRequest],
     ) -> _Test:
-        test = _Test()
         request: pb.FindNearDuplicatesRequest | None = first
         while request is not None:
             _check_count(test.count + len(request.examples), "examples")
@@ -91,10 +98,7 @@ class LeakFinder:
             request = await anext(aiter(rest), None)
         return test
 
-    def _compare(
-        self, name: DatasetName, version: int, test: _Test
-    ) -> pb.FindNearDuplicatesResponse:
-        snapshot = self._catalogue.snapshot(name, version)
+    def _compare(self, snapshot: Snapshot, test: _Test) -> pb.FindNearDuplicatesResponse:
         used = snapshot.sorting.used
         _check_count(len(used), "dataset")
         found = pb.FindNearDuplicatesResponse()
@@ -102,13 +106,22 @@ class LeakFinder:
             return found
         held = [snapshot.rows[number] for number in used]
         known = {row.key: number for number, row in enumerate(held)}
-        near = leaks(self._catalogue.sketches(name, version, used), stack(test.sketches))
+        near = leaks(self._pairs(snapshot, test), len(used), len(test.keys))
         for position, key, like in zip(test.positions, test.keys, near.tolist(), strict=True):
             same = known.get(key, -1)
             if same >= 0 or like >= 0:
                 path = held[same if same >= 0 else like].path
                 found.near_duplicates.add(position=position, path=path, identical=same >= 0)
         return found
+
+    def _pairs(self, snapshot: Snapshot, test: _Test) -> Pairs:
+        """Those of the examples used and the ones of the test behind them."""
+        name, version, used = snapshot.name, snapshot.version, snapshot.sorting.used
+        if test.modality == TEXT:
+            held = self._catalogue.fingerprints(name, version, used)
+            return near_texts(np.concatenate([held, fingerprint.stack(test.sketches)]))
+        drawn = self._catalogue.sketches(name, version, used)
+        return near_duplicates(np.concatenate([drawn, stack(test.sketches)]))
 
 
 def _check_count(count: int, field_name: str) -> None:

@@ -97,14 +97,14 @@ def with_something_to_hold_out(group: Indices, classes: Sequence[Indices]) -> In
     return apart
 
 
-def leaks(train: Sketches, test: Sketches) -> Indices:
-    """The picture of `train` that each of `test` is nearly the same as, [test], or -1."""
-    count = len(train) + len(test)
-    group = groups(near_duplicates(np.concatenate([train, test])), count)
-    trained, first = np.unique(group[: len(train)], return_index=True)
-    tested = group[len(train) :]
-    if not len(train):
-        return np.full(len(test), -1, np.int64)
+def leaks(pairs: Pairs, train: int, test: int) -> Indices:
+    """The one of the first `train` examples that each of the `test` ones behind them is nearly the
+    same as, [test], or -1; `pairs` are those of all of them."""
+    group = groups(pairs, train + test)
+    trained, first = np.unique(group[:train], return_index=True)
+    tested = group[train:]
+    if not train:
+        return np.full(test, -1, np.int64)
     at = np.minimum(np.searchsorted(trained, tested), len(trained) - 1)
     return np.where(trained[at] == tested, first[at], -1).astype(np.int64)
 

@@ -22,14 +22,7 @@ from services.trainer.embeddings import (
 )
 from services.trainer.search.cuts import MAX_JOINED
 from services.trainer.tables import EmbeddingTable
-from tests.support.embedder import (
-    SPATIAL,
-    FakeEmbedder,
-    make_text_backbone,
-    map_of,
-    vector_of,
-    vector_of_text,
-)
+from tests.support.embedder import SPATIAL, FakeEmbedder, map_of, vector_of
 from tests.support.trainer import tiny
 
 
@@ -49,7 +42,7 @@ class Album:
 
 @pytest.fixture(scope="module")
 def shared_embedder() -> Iterator[FakeEmbedder]:
-    with FakeEmbedder(spatial=True, more=[make_text_backbone()]) as server:
+    with FakeEmbedder(spatial=True) as server:
         yield server
 
 
@@ -348,15 +341,3 @@ def test_no_files_make_no_call(embeddings: Embeddings, embedder: FakeEmbedder) -
     found = embeddings.vectors([], [], Album(0).contents)
     assert found.vectors["default"].shape == (0, 256)
     assert embedder.servicer.embedded == []
-
-
-def test_a_backbone_for_texts_is_sent_texts(store: Store, client: EmbedderClient) -> None:
-    texts = ["hello", "Grüße \U0001f431"]
-    source = Source.of(make_text_backbone())
-    keys = [hashlib.sha256(text.encode()).digest() for text in texts]
-    sent = Embeddings(caches(store, "p", source), client, source).vectors(
-        keys, texts, lambda positions: [texts[position].encode() for position in positions]
-    )
-    assert list(sent.vectors) == ["layer_1", "default"]
-    wanted = np.stack([vector_of_text(text.encode()) for text in texts])
-    np.testing.assert_array_equal(sent.vectors["default"], wanted.astype(np.float16))

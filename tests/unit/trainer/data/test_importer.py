@@ -1,71 +1,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 
 from graft.common.v1 import content_pb2, problem_pb2
-from graft.embedder.v1 import backbone_pb2
 from graft.errors import Conflict, InvalidArgument, NotFound, ResourceExhausted, Unavailable
 from graft.names import DatasetName
-from graft.trainer.v1 import dataset_pb2
 from graft.trainer.v1 import dataset_service_pb2 as pb
-from services.common.blocking import Bridge
 from services.common.image import decode_picture
-from services.common.store import open_store
-from services.trainer.data import fingerprint
 from services.trainer.data import importer as module
 from services.trainer.data.catalogue import Catalogue
 from services.trainer.data.importer import MAX_IMPORTS, Importer
 from services.trainer.data.sketch import DECODE_SIZE, draw
 from services.trainer.tables import DatasetTable
-from tests.support.images import bomb, encode, picture
-
-NAME = DatasetName("p", "pets")
-APPEND, REPLACE = pb.IMPORT_MODE_APPEND, pb.IMPORT_MODE_REPLACE
-
-
-@pytest.fixture
-def catalogue(tmp_path: Path) -> Catalogue:
-    return Catalogue(open_store(str(tmp_path), {}))
-
-
-@pytest.fixture
-def importer(catalogue: Catalogue) -> Iterator[Importer]:
-    decoders, writers = Bridge("decode", 2), Bridge("import", MAX_IMPORTS)
-    yield Importer(catalogue, decoders=decoders, writers=writers)
-    decoders.close()
-    writers.close()
-
-
-def image(seed: int) -> bytes:
-    return encode(picture(seed=seed), "PNG")
-
-
-def example(seed: int, label: str, data: bytes | None = None) -> pb.Example:
-    content = content_pb2.Content(image=image(seed) if data is None else data)
-    return pb.Example(path=f"{label}/{seed}.png", labels=[label], content=content)
-
-
-def said(path: str, text: str, label: str = "cat") -> pb.Example:
-    return pb.Example(path=path, labels=[label], content=content_pb2.Content(text=text))
-
-
-async def stream(
-    *parts: Sequence[pb.Example], mode: pb.ImportMode = REPLACE, error: Exception | None = None
-) -> AsyncIterator[pb.ImportExamplesRequest]:
-    yield pb.ImportExamplesRequest(dataset=str(NAME), mode=mode, examples=parts[0] if parts else ())
-    for part in parts[1:]:
-        yield pb.ImportExamplesRequest(examples=part)
-    if error is not None:
-        raise error
-    yield pb.ImportExamplesRequest(last=True)
-
-
-def labels(dataset: dataset_pb2.Dataset) -> dict[str, int]:
-    return {count.label: count.example_count for count in dataset.labels}
+from tests.support.images import bomb
+from tests.support.imports import APPEND, NAME, example, image, labels, said, stream
 
 
 async def test_a_first_import_makes_version_one(importer: Importer, catalogue: Catalogue) -> None:
@@ -315,74 +266,3 @@ async def test_odd_names_and_labels_come_back_as_they_were(importer: Importer) -
         stream([pb.Example(path=odd, labels=["日本 / 語"], content=content)])
     )
     assert labels(dataset) == {"日本 / 語": 1}
-
-
-async def test_an_example_may_bear_several_labels_or_none(
-    importer: Importer, catalogue: Catalogue
-) -> None:
-    several, none = example(1, "cat"), example(2, "cat")
-    several.labels.extend(["pet", "cat"])
-    none.labels.clear()
-    dataset = await importer.run(stream([several, none, example(3, "dog")]))
-    assert dataset.multi_label
-    assert labels(dataset) == {"cat": 1, "dog": 1, "pet": 1}
-    assert dataset.summary.example_count == 3
-    found = [row.labels for row in catalogue.snapshot(NAME, 1).rows]
-    assert found == [("cat", "pet"), (), ("dog",)]
-
-
-async def test_where_every_example_bears_one_label_one_without_is_refused_and_told(
-    importer: Importer, catalogue: Catalogue
-) -> None:
-    none = example(1, "cat")
-    none.labels.clear()
-    dataset = await importer.run(stream([none, example(1, "cat"), example(2, "dog")]))
-    assert not dataset.multi_label
-    assert labels(dataset) == {"cat": 1, "dog": 1}
-    (issue,) = dataset.summary.issues
-    assert (issue.path, list(issue.labels)) == ("cat/1.png", [])
-    assert "no example of this data set bears several" in issue.message
-    assert catalogue.contents(NAME, 1, [1]) == [image(1)]
-
-
-async def test_an_example_takes_a_bounded_number_of_labels(importer: Importer) -> None:
-    much = example(1, "cat")
-    much.labels.extend(f"c{n}" for n in range(100))
-    dataset = await importer.run(stream([much, example(2, "dog")]))
-    assert labels(dataset) == {"dog": 1}
-    assert "at most 100 labels. Received: 101" in dataset.summary.issues[0].message
-
-
-async def test_a_data_set_tells_what_it_is_of(importer: Importer) -> None:
-    dataset = await importer.run(stream([example(1, "cat", b"bad"), example(2, "cat")]))
-    assert dataset.modality == backbone_pb2.MODALITY_IMAGE
-    dataset = await importer.run(stream([example(1, "cat", b"bad")]))
-    assert dataset.modality == backbone_pb2.MODALITY_UNSPECIFIED
-
-
-async def test_texts_are_kept_with_their_fingerprints(
-    importer: Importer, catalogue: Catalogue
-) -> None:
-    sent = [said("1", "Grüße"), said("2", "adieu", "dog"), said("3", "Grüße")]
-    dataset = await importer.run(stream(sent))
-    assert dataset.modality == dataset.summary.modality == backbone_pb2.MODALITY_TEXT
-    assert labels(dataset) == {"cat": 1, "dog": 1}
-    assert dataset.summary.duplicate_count == 1
-    assert catalogue.contents(NAME, 1, [1, 0]) == [b"adieu", "Grüße".encode()]
-    (found,) = catalogue.fingerprints(NAME, 1, [0])
-    assert found.tobytes() == fingerprint.take("Grüße")
-
-
-async def test_the_first_usable_example_decides_what_a_data_set_is_of(importer: Importer) -> None:
-    sent = [example(1, "cat", b"bad"), said("1", "hello"), example(2, "dog"), said("2", "bye")]
-    dataset = await importer.run(stream(sent))
-    assert (dataset.modality, labels(dataset)) == (backbone_pb2.MODALITY_TEXT, {"cat": 2})
-    assert "put images into another one. Received: an image" in dataset.summary.issues[1].message
-
-
-async def test_an_append_keeps_to_what_the_data_set_is_of(importer: Importer) -> None:
-    await importer.run(stream([said("1", "hello")]))
-    dataset = await importer.run(stream([example(1, "dog")], mode=APPEND))
-    assert (labels(dataset), dataset.summary.rejected_count) == ({"cat": 1}, 1)
-    dataset = await importer.run(stream([example(1, "dog")]))
-    assert dataset.modality == backbone_pb2.MODALITY_IMAGE
