@@ -68,11 +68,17 @@ def _check_arrays(examples: Examples) -> None:
             "a search takes float32 embeddings [n, d], n class indices and n group ids; got "
             f"{x.dtype} {list(x.shape)}, {list(y.shape)} and {list(groups.shape)}"
         )
+    check_finite(x, np.arange(len(x)))
+
+
+def check_finite(x: Floats, rows: Indices) -> None:
+    """Raises InvalidArgument, naming the first, where vectors `[m, d]` of the examples numbered
+    `rows` `[m]` are no numbers."""
     finite = np.isfinite(x).all(axis=1)
     if not finite.all():
         raise InvalidArgument(
-            "embeddings must be finite numbers; the backbone gave others; leave the example out "
-            f"or take another backbone; got NaN or infinity for example {int(np.argmin(finite))}"
+            "embeddings must be finite numbers; the backbone gave others; leave the example out or "
+            f"take another backbone; got NaN or infinity for example {rows[int(np.argmin(finite))]}"
         )
 
 

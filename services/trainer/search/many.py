@@ -22,6 +22,7 @@ from services.trainer.fitters.base import FitError, Indices, LinearFit
 from services.trainer.fitters.lda import SHRINKAGES, Moments, fit_lda
 from services.trainer.search.bank import Bank
 from services.trainer.search.calibrate import deliver_temperature, temper
+from services.trainer.search.examples import check_finite
 from services.trainer.search.held_out import HeldOut
 from services.trainer.search.select import Scores, best, score
 
@@ -128,7 +129,9 @@ def _features(bank: Bank, head: Head, endpoints: tuple[str, ...], rows: Indices)
 
 def _joined(bank: Bank, endpoints: tuple[str, ...], rows: Indices) -> Floats:
     parts = [bank.vectors[name][rows].astype(np.float32) for name in endpoints]
-    return np.concatenate(parts, axis=1)
+    x = np.concatenate(parts, axis=1)
+    check_finite(x, rows)
+    return x
 
 
 def _answers(fit: LinearFit, z: Floats) -> Floats:

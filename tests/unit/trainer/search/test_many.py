@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from graft.errors import InvalidArgument
 from services.trainer.search import many, run
 from services.trainer.search.bank import Bank
 from services.trainer.search.run import SearchSettings, search
@@ -71,3 +72,12 @@ def test_streaming_gives_what_one_pass_gives(monkeypatch: pytest.MonkeyPatch) ->
     pieces = search(bank).head
     x = bank.vectors["default"][:50].astype(np.float32)
     np.testing.assert_allclose(pieces.proba(x), whole.proba(x), atol=1e-4)
+
+
+def test_what_is_no_number_is_named_wherever_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    bank = _bank(2_000)
+    monkeypatch.setattr(run, "MAX_COMPARED", 100)
+    outside = int(np.setdiff1d(np.arange(2_000), many.divide(bank.y, 0, 100).compared)[700])
+    bank.vectors["default"][outside, 3] = np.nan
+    with pytest.raises(InvalidArgument, match=f"for example {outside}$"):
+        search(bank)
