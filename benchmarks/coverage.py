@@ -32,7 +32,7 @@ def main() -> None:
     made = {k: [draw for draw in draws(sets, k, SEEDS) if draw.covered is not None] for k in KS}
     every = [draw for some in made.values() for draw in some]
     names = sorted({draw.name for draw in every})
-    figures = {
+    figures: dict[str, object] = {
         "backbones": sorted({found.backbone for found in sets}),
         "aim": AIM,
         "all": _figures(every),
