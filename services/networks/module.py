@@ -23,6 +23,7 @@ import tensorflow as tf
 
 from graft.errors import FailedPrecondition, InvalidArgument
 from services.common.backbones.record import DEFAULT
+from services.networks.pooling import pooled
 
 _UNFIT_CHARACTERS = re.compile(r"[^A-Za-z0-9_.-]")
 _MISMATCH = (ValueError, TypeError)  # how a restored function says that it has no such form
@@ -49,7 +50,7 @@ class Module:
         spec = tf.TensorSpec([None, height, width, self.channels], tf.float32)
 
         def run(images: Any) -> dict[str, Any]:
-            return {name: _pool(value) for name, value in self.call(images).items()}
+            return {name: pooled(value) for name, value in self.call(images).items()}
 
         return tf.function(run, input_signature=[spec], autograph=False)
 
@@ -178,12 +179,6 @@ def _checked_default(value: Any) -> Any:
     if not isinstance(value, tf.Tensor) or not _usable(value) or value.shape.rank != 2:
         raise _unusable("a vector float32 [N,dim]", f"the call answers {value!r:.200}")
     return value
-
-
-def _pool(value: Any) -> Any:
-    """[N, h, w, c] -> its mean over h and w, [N, c]; [N, d] stays."""
-    flat = tf.reduce_mean(value, axis=[1, 2]) if value.shape.rank == 4 else value
-    return tf.cast(flat, tf.float32)
 
 
 def _probe_image(height: int, width: int) -> Any:
