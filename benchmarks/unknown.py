@@ -24,7 +24,8 @@ import numpy as np
 from benchmarks import record
 from benchmarks.feature_files import FeatureFile, Indices, Vectors, read_all
 from services.common.heads.base import Floats
-from services.common.heads.familiarity import Familiarity, log_odds
+from services.common.heads.familiarity import Familiarity
+from services.common.heads.link import SOFTMAX
 from services.common.heads.head import Head
 from services.trainer.search.bank import Bank
 from services.trainer.search.run import search
@@ -64,11 +65,11 @@ class Model:
 
     def scores(self, x: Floats) -> dict[str, Floats]:
         """By familiarity, by the largest probability, and by its log odds (no ties at 1)."""
-        logits = self.head.logits(x)
+        odds = SOFTMAX.odds(self.head.logits(x))
         return {
-            "familiarity": self.familiarity.score(self.head.blocks.features(x), logits),
+            "familiarity": self.familiarity.score(self.head.blocks.features(x), odds),
             "max_probability": self.head.proba(x).max(axis=1),
-            "log_odds": log_odds(logits),
+            "log_odds": odds,
         }
 
 

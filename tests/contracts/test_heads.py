@@ -54,6 +54,8 @@ def _familiarity(below: float) -> Familiarity:
 RAW, UNIT = Blocks.raw(DIM), Blocks.unit(DIM)
 JOINED = Blocks((Block(11, 2.0, root=True), Block(4, 0.0, root=True), Block(9, 0.5)))
 
+SEVERAL = Calibration(0.7, -0.2, np.array([0.3, 0.5, 0.9], np.float32))
+
 VARIANTS: dict[str, Head] = {
     "linear": _linear(RAW),
     "linear-l2": _linear(UNIT),
@@ -66,7 +68,11 @@ VARIANTS: dict[str, Head] = {
     "mlp": _mlp(RAW),
     "mlp-joined": _mlp(JOINED),
     "mlp-calibrated": _mlp(UNIT).calibrated(Calibration(2.5), _familiarity(0.5)),
+    "linear-several": _linear(UNIT).calibrated(SEVERAL, _familiarity(0.5)),
+    "class_mean-several": _class_mean(UNIT).calibrated(SEVERAL),
+    "mlp-several": _mlp(RAW).calibrated(SEVERAL),
 }
+ONE_LABEL = sorted(name for name, head in VARIANTS.items() if not head.several)
 FLAGGING = sorted(name for name, head in VARIANTS.items() if head.familiarity is not None)
 
 
@@ -89,12 +95,49 @@ def test_any_batch_size_is_answered_with_float32_of_the_right_shape(head: Head, 
     assert head.answer(_random(n, DIM)).unknown.shape == (n,)
 
 
-def test_rows_are_probabilities_and_the_logarithm_agrees(head: Head) -> None:
+def test_probabilities_lie_between_0_and_1_and_the_logarithm_agrees(head: Head) -> None:
     x = _random(50, DIM)
     proba = head.proba(x)
     assert (proba >= 0).all()
-    np.testing.assert_allclose(proba.sum(axis=1), 1, atol=1e-6)
+    assert (proba <= 1).all()
     np.testing.assert_allclose(np.exp(head.log_proba(x)), proba, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ONE_LABEL)
+def test_where_an_item_has_one_label_its_probabilities_sum_to_1(name: str) -> None:
+    x = _random(50, DIM)
+    np.testing.assert_allclose(VARIANTS[name].proba(x).sum(axis=1), 1, atol=1e-6)
+    assert VARIANTS[name].answer(x).borne is None
+
+
+@pytest.mark.parametrize("name", sorted(set(VARIANTS) - set(ONE_LABEL)))
+def test_of_several_labels_each_is_answered_by_itself_at_its_threshold(name: str) -> None:
+    head, x = VARIANTS[name], _random(50, DIM)
+    plain = head.calibrated(Calibration()).logits(x).astype(np.float64)
+    expected = 1 / (1 + np.exp(-(plain / 0.7 - 0.2)))
+    answers = head.answer(x)
+    np.testing.assert_allclose(answers.proba, expected, rtol=1e-4, atol=1e-6)
+    assert answers.borne is not None
+    np.testing.assert_array_equal(answers.borne, answers.proba >= SEVERAL.thresholds)
+    assert {0, 1, 2} <= set(answers.borne.sum(axis=1).tolist())
+
+
+def test_one_class_alone_is_enough_where_it_may_be_absent() -> None:
+    head = LinearHead(("ant",), _random(DIM, 1), _random(1), blocks=UNIT)
+    several = head.calibrated(Calibration(1.0, 0.0, np.array([0.5], np.float32)))
+    again = from_arrays("linear", ("ant",), several.to_arrays())
+    answers = again.answer(_random(20, DIM))
+    assert answers.borne is not None
+    assert 0 < answers.borne.sum() < 20
+    with pytest.raises(DataLoss, match="2 or more distinct labels"):
+        from_arrays("linear", ("ant",), head.to_arrays())
+
+
+def test_thresholds_outside_0_to_1_are_refused() -> None:
+    arrays = VARIANTS["linear-several"].to_arrays()
+    arrays["thresholds"] = np.array([0.1, 1.5, 0.2], np.float32)
+    with pytest.raises(DataLoss, match=r"between 0 and 1.*1\.5"):
+        from_arrays("linear", LABELS, arrays)
 
 
 def test_the_answer_is_the_most_probable_label_with_its_score(head: Head) -> None:
@@ -109,7 +152,8 @@ def test_the_answer_is_the_most_probable_label_with_its_score(head: Head) -> Non
 def test_what_is_unfamiliar_is_unknown_whatever_its_label(name: str) -> None:
     head, x = VARIANTS[name], _random(50, DIM)
     assert head.familiarity is not None
-    score = head.familiarity.score(head.blocks.features(x), head.logits(x))
+    odds = head.link.odds(head.logits(x))
+    score = head.familiarity.score(head.blocks.features(x), odds)
     answers = head.answer(x)
     np.testing.assert_array_equal(answers.unknown, score < np.float32(head.familiarity.below))
     assert 0 < answers.unknown.sum() < 50
@@ -142,6 +186,7 @@ def test_arrays_round_trip_bit_for_bit(head: Head) -> None:
     assert again.calibration.temperature == pytest.approx(head.calibration.temperature)
     np.testing.assert_array_equal(again.proba(x), head.proba(x))
     np.testing.assert_array_equal(again.answer(x).unknown, head.answer(x).unknown)
+    np.testing.assert_array_equal(again.answer(x).borne, head.answer(x).borne)
 
 
 def test_the_order_of_labels_is_kept_and_not_sorted(head: Head) -> None:
@@ -186,7 +231,7 @@ def test_one_number_that_is_not_finite_is_enough(head: Head, bad: float, place: 
 def test_nothing_overflows_for_large_logits(head: Head) -> None:
     proba = head.proba(_random(5, DIM) * np.float32(1e6))
     assert np.isfinite(proba).all()
-    np.testing.assert_allclose(proba.sum(axis=1), 1, atol=1e-6)
+    assert (proba.max(axis=1) <= 1).all()
 
 
 @pytest.mark.parametrize(

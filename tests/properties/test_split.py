@@ -117,3 +117,58 @@ def test_the_train_share_is_that_of_the_folds() -> None:
 def test_too_few_folds_or_repeats_are_refused(folds: int, repeats: int) -> None:
     with pytest.raises(InvalidArgument, match=f"got {folds}, {repeats}"):
         stratified_folds(np.array([0, 0, 1, 1]), folds=folds, repeats=repeats)
+
+
+_SEVERAL = st.integers(1, 5).flatmap(
+    lambda classes: st.lists(
+        st.tuples(st.lists(st.booleans(), min_size=classes, max_size=classes), st.integers(0, 15)),
+        min_size=1,
+        max_size=50,
+    ).map(lambda pairs: (np.array([b for b, _ in pairs]), np.array([g for _, g in pairs])))
+)
+
+
+@_quick
+@given(_SEVERAL, _FOLDS, _REPEATS, _SEEDS)
+def test_of_several_labels_too_every_item_is_tested_once_or_never_and_groups_stay_together(
+    data: tuple[np.ndarray, np.ndarray], folds: int, repeats: int, seed: int
+) -> None:
+    borne, groups = data
+    plan = stratified_folds(borne, groups, folds=folds, repeats=repeats, seed=seed)
+    again = stratified_folds(borne, groups, folds=folds, repeats=repeats, seed=seed)
+    expected = sorted(set(range(len(borne))) - set(plan.never_tested.tolist()))
+    assert plan.repeats == (repeats if expected else 0)
+    for repeat in range(plan.repeats):
+        assert sorted(_tests_of(plan, repeat)) == expected
+    for fold, same in zip(plan.folds, again.folds, strict=True):
+        assert len(fold.train) + len(fold.test) == len(borne)
+        assert len(fold.train) > 0
+        assert not set(groups[fold.train]) & set(groups[fold.test])
+        np.testing.assert_array_equal(fold.test, same.test)
+
+
+@_quick
+@given(_SEVERAL, _FOLDS, _SEEDS)
+def test_the_only_group_with_a_label_is_never_held_out(
+    data: tuple[np.ndarray, np.ndarray], folds: int, seed: int
+) -> None:
+    borne, groups = data
+    plan = stratified_folds(borne, groups, folds=folds, seed=seed)
+    alone = [c for c in range(borne.shape[1]) if len(set(groups[borne[:, c]])) == 1]
+    for fold in plan.folds:
+        assert not borne[fold.test][:, alone].any()
+
+
+@_quick
+@given(st.lists(st.floats(0.05, 0.9), min_size=1, max_size=6), _FOLDS, _SEEDS)
+def test_each_of_several_labels_is_spread_evenly_and_learned_in_every_fold(
+    shares: list[float], folds: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    borne = rng.random((120, len(shares))) < np.array(shares)
+    plan = stratified_folds(borne, folds=folds, seed=seed)
+    count = borne.sum(axis=0)
+    for fold in plan.folds:
+        assert abs(len(fold.test) - (120 - len(plan.never_tested)) / folds) <= 6
+        assert (np.abs(borne[fold.test].sum(axis=0) - count / folds) <= 6).all()
+        assert borne[fold.train].any(axis=0)[count > 1].all()

@@ -1,4 +1,4 @@
-"""What heads compute with: softmax, lengths, checks of arrays. NumPy only."""
+"""What heads compute with: softmax, the logistic function, lengths, checks of arrays. NumPy only."""
 
 from __future__ import annotations
 
@@ -16,34 +16,58 @@ Arrays = dict[str, NDArray[Any]]
 F = TypeVar("F", np.float32, np.float64)
 
 TEMPERATURE = "temperature"
+OFFSET = "offset"
+THRESHOLDS = "thresholds"
 
 
 @dataclass(frozen=True)
 class Calibration:
     """What is fitted on held-out answers once the weights stand: `temperature` divides the logits
-    (1 leaves them)."""
+    (1 leaves them).
+
+    `thresholds` float32 `[c]`, each from 0 to 1, make a head of several labels of it: the label of
+    each class is answered by itself, where its probability, the logistic function of its logit,
+    reaches the threshold. `offset` is added to the divided logits then (Platt, 1999: slope and
+    offset). Without thresholds an item has one label.
+    """
 
     temperature: float = 1.0
+    offset: float = 0.0
+    thresholds: Floats | None = None
 
     def to_arrays(self) -> Arrays:
-        return {TEMPERATURE: np.array([self.temperature], np.float32)}
+        """Everything that shapes an answer, by name; the inverse is `from_arrays`."""
+        found: Arrays = {TEMPERATURE: np.array([self.temperature], np.float32)}
+        if self.thresholds is not None:
+            found |= {OFFSET: np.array([self.offset], np.float32), THRESHOLDS: self.thresholds}
+        return found
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], classes: int) -> Self:
+        """The calibration of a head of so many classes; DataLoss when the arrays do not fit."""
         temperature = float(take(arrays, TEMPERATURE, 1)[0])
         if temperature <= 0:
             raise DataLoss(f"the temperature of a head must be above 0; got {temperature}")
-        return cls(temperature)
+        if THRESHOLDS not in arrays and OFFSET not in arrays:
+            return cls(temperature)
+        thresholds = take(arrays, THRESHOLDS, classes)
+        if (thresholds < 0).any() or (thresholds > 1).any():
+            raise DataLoss(
+                "the thresholds of a head must lie between 0 and 1; train again; got values from "
+                f"{thresholds.min()} to {thresholds.max()}"
+            )
+        return cls(temperature, float(take(arrays, OFFSET, 1)[0]), thresholds)
 
 
 @dataclass(frozen=True)
 class Answers:
     """What a head says about n vectors, in their order."""
 
-    proba: Floats  # [n, c], rows sum to 1
+    proba: Floats  # [n, c], rows sum to 1 where an item has one label
     best: NDArray[np.int64]  # [n], the index of the most probable label; the first of equals
     score: Floats  # [n], its probability
     unknown: NDArray[np.bool_]  # [n], whether the input is unlike what the head was fitted on
+    borne: NDArray[np.bool_] | None = None  # [n, c], the labels of a head of several
 
 
 def check_shape(x: Floats, dim: int) -> None:
@@ -85,6 +109,12 @@ def log_softmax(logits: NDArray[F]) -> NDArray[F]:
     """Log probabilities of logits `[n, c]`, row by row."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+
+
+def log_sigmoid(logits: NDArray[F]) -> NDArray[F]:
+    """Log of the logistic function, element by element; exact in both tails."""
+    least = np.minimum(logits, logits.dtype.type(0))
+    return np.asarray(least - np.log1p(np.exp(-np.abs(logits))))
 
 
 def l2_normalise(x: Floats) -> Floats:

@@ -84,22 +84,22 @@ class Familiarity:
         """The same scores with another threshold."""
         return replace(self, below=below)
 
-    def score(self, x: Floats, logits: Floats) -> Floats:
+    def score(self, x: Floats, odds: Floats) -> Floats:
         """How familiar each input is, float32 `[n]`: higher is more familiar, NaN is not finite.
 
-        `x` float32 `[n, d]` are the features that the head makes of embeddings, `logits` `[n, c]`
-        the calibrated logits that it gives them.
+        `x` float32 `[n, d]` are the features that the head makes of embeddings, `odds` `[n]` the
+        calibrated log odds of the most probable label that it gives them.
         """
-        return np.asarray(self.combine(log_odds(logits), self.distance(x)), dtype=np.float32)
+        return np.asarray(self.combine(odds, self.distance(x)), dtype=np.float32)
 
     def combine(self, odds: NDArray[Any], distances: NDArray[Any]) -> NDArray[Any]:
         """The scores of inputs with these log odds and squared distances, of the same shape."""
         bounded = np.minimum(odds, self.most_odds)
         return np.asarray(self.odds_weight * bounded - self.distance_weight * distances)
 
-    def unknown(self, x: Floats, logits: Floats) -> NDArray[np.bool_]:
+    def unknown(self, x: Floats, odds: Floats) -> NDArray[np.bool_]:
         """Whether each input is unlike what the head was fitted on, bool `[n]`."""
-        return ~(self.score(x, logits) >= np.float32(self.below))
+        return ~(self.score(x, odds) >= np.float32(self.below))
 
     def distance(self, x: Floats) -> Floats:
         """The squared distance of each of `[n, d]` from the principal subspace, float32 `[n]`."""
@@ -140,17 +140,3 @@ class Familiarity:
         below = float(take(arrays, BELOW, 1)[0])
         odds, distance, most = weight.tolist()
         return cls(centre, directions, mix, odds, distance, most, below)
-
-
-def log_odds(logits: Floats) -> Floats:
-    """Log of p / (1 - p) for the most probable label of logits `[n, c]`, c > 1; float32 `[n]`.
-
-    Unlike p itself it still tells apart answers of which the head is all but certain.
-    """
-    best = logits.argmax(axis=1)[:, None]
-    top = np.take_along_axis(logits, best, axis=1)
-    others = logits - top
-    np.put_along_axis(others, best, -np.inf, axis=1)
-    runner = others.max(axis=1, keepdims=True)
-    rest = runner[:, 0] + np.log(np.exp(others - runner).sum(axis=1))
-    return np.asarray(-rest, dtype=np.float32)

@@ -29,18 +29,17 @@ from services.common.heads.base import (
     Floats,
     check_finite,
     check_shape,
-    log_softmax,
-    softmax,
 )
 from services.common.heads.blocks import Blocks
 from services.common.heads.familiarity import Familiarity
+from services.common.heads.link import LOGISTIC, SOFTMAX, Link
 
 
 class Head(ABC):
     """A fitted classifier over embeddings. Owns its arrays; never changes after construction.
 
     `blocks` makes features of the vectors that come in. Without a `familiarity` nothing is ever
-    flagged unknown.
+    flagged unknown. A calibration with thresholds makes it answer several labels an item.
     """
 
     kind: ClassVar[str]
@@ -59,31 +58,45 @@ class Head(ABC):
         return made
 
     @property
+    def several(self) -> bool:
+        """Whether an item may have several labels, or none."""
+        return self.calibration.thresholds is not None
+
+    @property
+    def link(self) -> Link:
+        """What its logits mean."""
+        return LOGISTIC if self.several else SOFTMAX
+
+    @property
     def nbytes(self) -> int:
         """The size of the arrays in memory, in bytes: what a cache of heads counts."""
         return sum(array.nbytes for array in self.to_arrays().values())
 
     def log_proba(self, x: Floats) -> Floats:
         """Log probabilities, float32 `[n, c]`, of embeddings float32 `[n, dim]`."""
-        return log_softmax(self.logits(x))
+        return self.link.log_proba(self.logits(x))
 
     def proba(self, x: Floats) -> Floats:
-        """Probabilities, float32 `[n, c]`, of embeddings float32 `[n, dim]`; rows sum to 1."""
-        return softmax(self.logits(x))
+        """Probabilities, float32 `[n, c]`, of embeddings float32 `[n, dim]`; rows sum to 1 where
+        an item has one label."""
+        return self.link.proba(self.logits(x))
 
     def answer(self, x: Floats) -> Answers:
-        """The most probable label of each of n embeddings, its score, and whether it is unknown."""
+        """The most probable label of each of n embeddings, its score, and whether it is unknown;
+        where an item may have several labels, those too that it is answered to bear."""
         features, logits = self._both(x)
-        proba = softmax(logits)
+        proba = self.link.proba(logits)
         best = proba.argmax(axis=1)
         score = proba[np.arange(len(proba)), best]
         unknown = np.zeros(len(x), np.bool_)
         if self.familiarity is not None:
-            unknown = self.familiarity.unknown(features, logits)
-        return Answers(proba, best, score, unknown)
+            unknown = self.familiarity.unknown(features, self.link.odds(logits))
+        thresholds = self.calibration.thresholds
+        borne = None if thresholds is None else proba >= thresholds
+        return Answers(proba, best, score, unknown, borne)
 
     def logits(self, x: Floats) -> Floats:
-        """Calibrated logits, float32 `[n, c]`: their softmax is `proba`.
+        """Calibrated logits, float32 `[n, c]`, of which `link` makes probabilities.
 
         Raises InvalidArgument when `x` is not float32 `[n, dim]` or not finite.
         """
@@ -94,6 +107,8 @@ class Head(ABC):
         with np.errstate(all="ignore"):  # what overflows is refused by name below
             features = self.blocks.features(x)
             logits = self._logits(features) / np.float32(self.calibration.temperature)
+            if self.several:
+                logits += np.float32(self.calibration.offset)
         check_finite(x, logits)
         return features, logits
 
@@ -112,7 +127,7 @@ class Head(ABC):
         """The head of these arrays. Raises DataLoss when they do not fit together."""
         made = cls._of_arrays(labels, Blocks.from_arrays(arrays), arrays)
         familiarity = Familiarity.from_arrays(arrays, made.dim)
-        return made.calibrated(Calibration.from_arrays(arrays), familiarity)
+        return made.calibrated(Calibration.from_arrays(arrays, len(labels)), familiarity)
 
     @abstractmethod
     def _own_arrays(self) -> Arrays:

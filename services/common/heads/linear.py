@@ -17,7 +17,7 @@ BIAS = "bias"
 
 
 class LinearHead(Head):
-    """softmax((z W + b) / temperature) on the features z.
+    """softmax((z W + b) / temperature) on the features z; of several labels the logistic function.
 
     `weight` is float32 `[dim, c]`, `bias` float32 `[c]`. Discriminant analysis, ridge, logistic
     regression and averages of them all end here; a fitter that standardises folds the mean and the

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 Doubles = NDArray[np.float64]
 Indices = NDArray[np.int64]
+Truth = NDArray[Any]
+"""What n examples bear: class indices int64 `[n]`, or of several labels an item bool `[n, c]`."""
 
 
 class FitError(Exception):
@@ -40,11 +42,37 @@ class LinearFit:
         return np.asarray(z @ self.weight + self.bias)
 
 
-def class_sums(z: NDArray[np.floating[Any]], y: Indices, classes: int) -> Doubles:
+def several(y: Truth) -> bool:
+    """Whether an item may bear several labels, or none."""
+    return y.ndim == 2
+
+
+def class_counts(y: Truth, classes: int) -> Indices:
+    """How many items bear each label, `[c]`."""
+    if several(y):
+        return np.asarray(y.sum(axis=0, dtype=np.int64))
+    return np.bincount(y, minlength=classes)
+
+
+def repeated(y: Truth, copies: int) -> Truth:
+    """What the examples bear, once for each of their `copies`, `[copies * n, ...]`."""
+    return np.concatenate([y] * copies)
+
+
+def indicators(y: Truth, classes: slice) -> Doubles:
+    """Whether each item bears each label of a range of classes, 0 or 1: `[n, some]`."""
+    if several(y):
+        return np.asarray(y[:, classes], dtype=np.float64)
+    return np.asarray(y[:, None] == np.arange(classes.start, classes.stop), dtype=np.float64)
+
+
+def class_sums(z: NDArray[np.floating[Any]], y: Truth, classes: int) -> Doubles:
     """The sum of the rows `[n, r]` of each class, `[c, r]`: 0 for a class without rows.
 
     Without a matrix of classes by rows, which of ten thousand classes would fill the memory.
     """
+    if several(y):
+        return np.asarray(y.T.astype(np.float32) @ z, dtype=np.float64)
     count = np.bincount(y, minlength=classes)
     found = np.zeros((classes, z.shape[1]))
     sizes = count[count > 0]

@@ -2,6 +2,9 @@
 
     minimise over W, b:  sum_i |W' z_i + b - t_i|^2 + s |W|^2,   t_i the indicator of y_i
 
+Where an item may bear several labels, t_i says of each whether it does, and a logit is the distance
+of the fitted value from one half.
+
 With centred rows Z = U S V' the fitted values are H T, H = 1 1'/n + U S^2 (S^2 + s)^-1 U', and the
 error on example i of a fit without it is (t_i - (H T)_i) / (1 - H_ii) (Allen, 1974, "PRESS"; for
 copies of an example, views of it, the same with the block of H that they share). One
@@ -17,10 +20,13 @@ import numpy as np
 from services.trainer.fitters.base import (
     Doubles,
     FitError,
-    Indices,
     LinearFit,
+    Truth,
+    class_counts,
     class_sums,
+    indicators,
     log_prior,
+    several,
 )
 
 # As shares of the mean eigenvalue: from hardly any to nearly the class means.
@@ -41,8 +47,8 @@ class RidgeFit(LinearFit):
     strength: float
 
 
-def fit_ridge(z: Doubles, y: Indices, classes: int, *, copies: int = 1) -> RidgeFit:
-    """The fit of rows `[n, r]` with class indices `[n]`.
+def fit_ridge(z: Doubles, y: Truth, classes: int, *, copies: int = 1) -> RidgeFit:
+    """The fit of rows `[n, r]` with class indices `[n]`, or bool `[n, c]` of several labels.
 
     With `copies` > 1 rows i, i + n / copies, ... are views of one example. Raises FitError when
     the rows cannot be decomposed.
@@ -53,12 +59,14 @@ def fit_ridge(z: Doubles, y: Indices, classes: int, *, copies: int = 1) -> Ridge
     inner = class_sums(vectors, y, classes).T  # U' T; the columns of U sum to 0
     scale = float(values.sum()) / len(z)
     strength = ALONE
-    if np.bincount(y, minlength=classes).max() > copies:
+    counts = class_counts(y, classes)
+    if counts.max() > copies:
         errors = [_left_out_error(vectors, values, s * scale, inner, y, copies) for s in STRENGTHS]
         strength = STRENGTHS[int(np.argmin(errors))]
     solved = SHARPNESS * inner / (values + strength * scale)[:, None]
     weight = np.linalg.multi_dot([centred.T, vectors, solved])
-    bias = log_prior(np.bincount(y, minlength=classes)) - mean @ weight
+    middle = SHARPNESS * (counts / len(y) - 0.5) if several(y) else log_prior(counts)
+    bias = middle - mean @ weight
     return RidgeFit(weight, bias, strength)
 
 
@@ -81,7 +89,7 @@ def _left_out_error(
     values: Doubles,
     penalty: float,
     inner: Doubles,
-    y: Indices,
+    y: Truth,
     copies: int,
 ) -> float:
     """The mean squared error of every example under the fit without it and its views."""
@@ -92,8 +100,8 @@ def _left_out_error(
     inverse = np.linalg.inv(np.eye(copies) - block + _ROUNDING * np.eye(copies))
     total = 0.0
     for start in range(0, classes, _CHUNK):
-        some = slice(start, start + _CHUNK)
-        target = (y[:, None] == np.arange(classes)[some]).astype(np.float64)
+        some = slice(start, min(start + _CHUNK, classes))
+        target = indicators(y, some)
         target -= target.mean(axis=0)
         residual = target - vectors @ (shrunk[:, None] * inner[:, some])
         errors = np.einsum("nab,bnc->anc", inverse, residual.reshape(copies, n // copies, -1))

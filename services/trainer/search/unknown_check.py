@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from graft.errors import Internal
 from services.common.heads.base import Floats
-from services.common.heads.familiarity import Familiarity, log_odds
+from services.common.heads.familiarity import Familiarity
+from services.common.heads.link import SOFTMAX
 from services.trainer.data.split import Fold, SplitPlan
 from services.trainer.fitters.base import Doubles, FitError
 from services.trainer.fitters.familiarity import centred_gram, distances_from
@@ -135,7 +136,7 @@ def _areas(
         distances = distances_from(gram, trial.train, test, dim=examples.x.shape[1])
     except FitError as cause:
         raise Internal(f"what is unknown could not be checked: {cause}") from cause
-    odds = log_odds(logits).astype(np.float64)
+    odds = SOFTMAX.odds(logits).astype(np.float64)
     scores = familiarity.combine(odds, distances)
     split = len(trial.known)
     return area(scores[:split], scores[split:]), area(odds[:split], odds[split:])

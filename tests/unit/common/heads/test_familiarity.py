@@ -17,8 +17,8 @@ from services.common.heads.familiarity import (
     NEVER,
     WEIGHT,
     Familiarity,
-    log_odds,
 )
+from services.common.heads.link import SOFTMAX
 
 DIM, RANK = 40, 6
 
@@ -61,7 +61,7 @@ def test_eight_bits_are_enough_for_a_direction() -> None:
     ],
 )
 def test_log_odds_are_exact_however_sure_the_head_is(logits: list[float], odds: float) -> None:
-    found = log_odds(np.array([logits], np.float32))
+    found = SOFTMAX.odds(np.array([logits], np.float32))
     assert found.dtype == np.float32
     assert found[0] == pytest.approx(odds, rel=1e-5, abs=1e-6)
 
@@ -70,24 +70,24 @@ def test_log_odds_are_exact_however_sure_the_head_is(logits: list[float], odds: 
 def test_log_odds_agree_with_the_largest_probability(logits: list[float]) -> None:
     array = np.array([logits], np.float32)
     best = float(softmax(array.astype(np.float64)).max())
-    assert log_odds(array)[0] == pytest.approx(np.log(best / (1 - best)), abs=1e-4)
+    assert SOFTMAX.odds(array)[0] == pytest.approx(np.log(best / (1 - best)), abs=1e-4)
 
 
 def test_a_score_is_the_bounded_weighted_odds_less_the_weighted_distance() -> None:
     familiarity, x, logits = _familiarity(), _random(30, DIM), _random(30, 3)
-    odds = log_odds(logits)
+    odds = SOFTMAX.odds(logits)
     assert 0 < (odds > 1).sum() < 30
     expected = 0.5 * np.minimum(odds, 1) - 0.25 * familiarity.distance(x)
-    score = familiarity.score(x, logits)
+    score = familiarity.score(x, odds)
     assert score.dtype == np.float32
     np.testing.assert_allclose(score, expected, rtol=1e-6)
-    np.testing.assert_array_equal(familiarity.unknown(x, logits), expected < -17)
-    assert 0 < familiarity.unknown(x, logits).sum() < 30
+    np.testing.assert_array_equal(familiarity.unknown(x, odds), expected < -17)
+    assert 0 < familiarity.unknown(x, odds).sum() < 30
 
 
 def test_no_certainty_of_the_head_makes_up_for_a_distance() -> None:
     familiarity, x = _familiarity(), _random(1, DIM) * np.float32(10)
-    sure, surest = (np.array([[odds, 0, 0]], np.float32) for odds in (3, 1e6))
+    sure, surest = (np.array([odds], np.float32) for odds in (3, 1e6))
     np.testing.assert_array_equal(familiarity.score(x, sure), familiarity.score(x, surest))
     assert familiarity.unknown(x, surest).all()
 
@@ -103,27 +103,27 @@ def test_little_that_is_left_of_much_is_not_drowned_by_the_rounding() -> None:
 
 
 def test_a_row_alone_is_scored_as_in_a_batch() -> None:
-    familiarity, x, logits = _familiarity(), _random(9, DIM), _random(9, 3)
-    alone = [familiarity.score(x[i : i + 1], logits[i : i + 1])[0] for i in range(9)]
-    np.testing.assert_allclose(alone, familiarity.score(x, logits), rtol=1e-5)
-    assert familiarity.score(x[:0], logits[:0]).shape == (0,)
+    familiarity, x, odds = _familiarity(), _random(9, DIM), _random(9)
+    alone = [familiarity.score(x[i : i + 1], odds[i : i + 1])[0] for i in range(9)]
+    np.testing.assert_allclose(alone, familiarity.score(x, odds), rtol=1e-5)
+    assert familiarity.score(x[:0], odds[:0]).shape == (0,)
 
 
 def test_the_input_is_not_modified() -> None:
-    x, logits = _random(5, DIM), _random(5, 3)
-    before = x.copy(), logits.copy()
-    _familiarity().unknown(x, logits)
+    x, odds = _random(5, DIM), _random(5)
+    before = x.copy(), odds.copy()
+    _familiarity().unknown(x, odds)
     np.testing.assert_array_equal(x, before[0])
-    np.testing.assert_array_equal(logits, before[1])
+    np.testing.assert_array_equal(odds, before[1])
 
 
 def test_without_a_threshold_only_what_is_not_finite_is_flagged() -> None:
     familiarity = Familiarity.of(np.zeros(DIM), _directions())
     assert familiarity.below == NEVER
     x = _random(3, DIM) * np.float32(1e6)
-    assert not familiarity.unknown(x, _random(3, 2)).any()
+    assert not familiarity.unknown(x, _random(3)).any()
     x[1, 0] = np.nan
-    np.testing.assert_array_equal(familiarity.unknown(x, _random(3, 2)), [False, True, False])
+    np.testing.assert_array_equal(familiarity.unknown(x, _random(3)), [False, True, False])
 
 
 def test_a_subspace_without_directions_is_a_point() -> None:
@@ -132,10 +132,10 @@ def test_a_subspace_without_directions_is_a_point() -> None:
 
 
 def test_arrays_round_trip_bit_for_bit() -> None:
-    familiarity, x, logits = _familiarity(), _random(20, DIM), _random(20, 3)
+    familiarity, x, odds = _familiarity(), _random(20, DIM), _random(20)
     again = Familiarity.from_arrays({**familiarity.to_arrays(), "other": np.zeros(1)}, DIM)
     assert again is not None
-    np.testing.assert_array_equal(again.score(x, logits), familiarity.score(x, logits))
+    np.testing.assert_array_equal(again.score(x, odds), familiarity.score(x, odds))
     assert again.below == familiarity.below
     assert again.directions.dtype == np.int8
 

@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from services.common.heads.base import log_softmax, softmax
-from services.trainer.fitters.base import Doubles, FitError, Indices, log_prior
+from services.trainer.fitters.base import Doubles, FitError, Indices, Truth, log_prior
 from services.trainer.fitters.logistic import FINAL_TOLERANCE, fit_path
 
 
@@ -84,3 +84,32 @@ def test_what_is_not_finite_is_a_fit_error() -> None:
     z[0, 0] = np.nan
     with pytest.raises(FitError, match="C=1 did not converge"):
         fit_path(z, y, 3, [1.0])
+
+
+def _several(n: int, d: int) -> tuple[Doubles, Truth]:
+    rng = np.random.default_rng(3)
+    borne = rng.random((n, 3)) < [0.5, 0.4, 0.2]
+    return (borne @ rng.normal(size=(3, d)) + rng.normal(size=(n, d))) / np.sqrt(d), borne
+
+
+@pytest.mark.parametrize(("n", "d"), [(60, 100), (120, 20)])
+@pytest.mark.parametrize("strength", [0.1, 10.0])
+def test_several_labels_are_told_one_against_the_rest(n: int, d: int, strength: float) -> None:
+    """As by scikit-learn, given the example in the middle that bears half of each label."""
+    z, borne = _several(n, d)
+    fit = fit_path(z, borne, 3, [strength], tolerance=FINAL_TOLERANCE)[0]
+    rows = np.vstack([z, z.mean(axis=0), z.mean(axis=0)])
+    weight = np.append(np.ones(n), [0.5, 0.5])
+    for label in range(3):
+        model = LogisticRegression(C=strength, tol=1e-9, max_iter=5000)
+        model.fit(rows, np.append(borne[:, label], [True, False]), sample_weight=weight)
+        found = fit.logits(z)[:, label]
+        np.testing.assert_allclose(found, model.decision_function(z), atol=2e-3)
+
+
+def test_a_label_that_all_bear_or_none_has_an_optimum() -> None:
+    z, borne = _several(40, 10)
+    borne[:, 0], borne[:, 1] = True, False
+    logits = fit_path(z, borne, 3, [0.25, 64.0], tolerance=FINAL_TOLERANCE)[-1].logits(z)
+    np.testing.assert_allclose(logits[:, 0], np.log(40.5 / 0.5), atol=0.01)
+    np.testing.assert_allclose(logits[:, 1], -np.log(40.5 / 0.5), atol=0.01)

@@ -7,7 +7,7 @@ import pytest
 import sklearn.linear_model
 
 from services.trainer.fitters import ridge
-from services.trainer.fitters.base import Doubles, FitError, Indices, log_prior
+from services.trainer.fitters.base import Doubles, FitError, Indices, Truth, log_prior
 from services.trainer.fitters.ridge import ALONE, SHARPNESS, STRENGTHS, fit_ridge
 
 
@@ -111,3 +111,47 @@ def test_what_cannot_be_decomposed_is_a_fit_error() -> None:
     z[0, 0] = np.nan
     with pytest.raises(FitError):
         fit_ridge(z, y, 3)
+
+
+def _several(n: int, d: int, noise: float) -> tuple[Doubles, Truth]:
+    """Two of three labels may stand together; some rows bear none."""
+    rng = np.random.default_rng(3)
+    borne = rng.random((n, 3)) < [0.5, 0.4, 0.2]
+    return borne @ rng.normal(size=(3, d)) + noise * rng.normal(size=(n, d)) + 2, borne
+
+
+def test_several_labels_are_fitted_as_scikit_learn_fits_their_indicators() -> None:
+    z, borne = _several(40, 25, 1.0)
+    fit = fit_ridge(z, borne, 3)
+    model = sklearn.linear_model.Ridge(alpha=fit.strength * _scale(z)).fit(z, borne.astype(float))
+    unseen = _several(10, 25, 1.0)[0] + 0.5
+    expected = SHARPNESS * (model.predict(unseen) - 0.5)
+    np.testing.assert_allclose(fit.logits(unseen), expected, atol=1e-8)
+
+
+@pytest.mark.parametrize("noise", [0.3, 2.0, 6.0])
+def test_one_strength_for_several_labels_is_the_best_of_actually_leaving_out(
+    monkeypatch: pytest.MonkeyPatch, noise: float
+) -> None:
+    strengths = tuple(np.geomspace(0.01, 30, 25).tolist())
+    monkeypatch.setattr(ridge, "STRENGTHS", strengths)
+    z, borne = _several(24, 40, noise)
+
+    def left_out(strength: float) -> float:
+        errors = []
+        for i in range(len(z)):
+            out = np.arange(len(z)) == i
+            model = sklearn.linear_model.Ridge(alpha=strength * _scale(z))
+            model.fit(z[~out], borne[~out].astype(float))
+            errors.append(model.predict(z[out]) - borne[out])
+        return float(np.mean(np.square(errors)))
+
+    expected = strengths[int(np.argmin([left_out(strength) for strength in strengths]))]
+    assert fit_ridge(z, borne, 3).strength == expected
+
+
+def test_a_label_that_all_bear_or_none_is_always_or_never_answered() -> None:
+    z, borne = _several(20, 8, 1.0)
+    borne[:, 0], borne[:, 1] = True, False
+    logits = fit_ridge(z, borne, 3).logits(z)
+    np.testing.assert_allclose(logits[:, :2], [[SHARPNESS / 2, -SHARPNESS / 2]] * 20)

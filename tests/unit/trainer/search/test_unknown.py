@@ -51,7 +51,7 @@ def _held_out(examples: Examples, *, seed: int = 0, repeats: int = 2) -> tuple[n
 
 def _flagged(examples: Examples, unknown: Unknown, x: Floats) -> np.ndarray:
     head = mean_head(examples.x, examples.y, examples.labels)
-    return unknown.familiarity.unknown(x, head.logits(x))
+    return unknown.familiarity.unknown(x, head.link.odds(head.logits(x)))
 
 
 @pytest.mark.parametrize("m", [19, 40, 250])
