@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from services.common.heads.base import Floats
 from services.common.heads.blocks import Block, Blocks
+from services.trainer.fitters.base import Truth, class_counts, several
 from services.trainer.search.cuts import DEFAULT, Cut
 from services.trainer.search.examples import Examples, Indices
 
@@ -26,7 +27,7 @@ class Bank:
     """
 
     vectors: Mapping[str, Vectors]
-    y: Indices
+    y: Truth
     labels: tuple[str, ...]
     groups: Indices
     views: Mapping[str, Mapping[str, Vectors]] = field(default_factory=dict)
@@ -39,7 +40,12 @@ class Bank:
     @property
     def class_counts(self) -> Indices:
         """The number of examples of each label, `[c]`."""
-        return np.bincount(self.y, minlength=len(self.labels))
+        return class_counts(self.y, len(self.labels))
+
+    @property
+    def several(self) -> bool:
+        """Whether an example may bear several labels, or none."""
+        return several(self.y)
 
     def blocks(self, cut: Cut, *, root: bool = True) -> Blocks:
         """How the joined vectors of a cut become features. With `root` it is taken of the blocks

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
 from services.trainer.fitters import lda, logistic
-from services.trainer.fitters.base import Doubles, Fit, Indices
+from services.trainer.fitters.base import Doubles, Fit, Indices, Truth
 from services.trainer.fitters.class_mean import fit_class_mean
 from services.trainer.fitters.lda import Moments, fit_lda
 from services.trainer.fitters.logistic import FINAL_TOLERANCE, SEARCH_TOLERANCE, fit_path
@@ -38,8 +38,9 @@ class Family(Protocol):
     def only(self, index: int) -> Self:
         """The family of one candidate alone."""
 
-    def fit(self, z: Doubles, y: Indices, classes: int, *, copies: int, final: bool) -> list[Fit]:
-        """A fit for every candidate to rows `[copies * n, r]` with classes `[copies * n]`.
+    def fit(self, z: Doubles, y: Truth, classes: int, *, copies: int, final: bool) -> list[Fit]:
+        """A fit for every candidate to rows `[copies * n, r]` with classes `[copies * n]`; Ridge
+        and Logistic take bool `[copies * n, c]`, too, where a row may bear several labels.
 
         Precise enough to compare them, or (`final`) to serve. Raises FitError.
         """
@@ -77,7 +78,7 @@ class Ridge:
     def only(self, index: int) -> Self:
         return self
 
-    def fit(self, z: Doubles, y: Indices, classes: int, *, copies: int, final: bool) -> list[Fit]:
+    def fit(self, z: Doubles, y: Truth, classes: int, *, copies: int, final: bool) -> list[Fit]:
         return [fit_ridge(z, y, classes, copies=copies)]
 
     def estimate_s(self, n: int, r: int, c: int) -> float:
@@ -126,7 +127,7 @@ class Logistic:
         path = tuple(c for c in self.strengths if c <= wanted)
         return replace(self, strengths=path, told=(wanted,))
 
-    def fit(self, z: Doubles, y: Indices, classes: int, *, copies: int, final: bool) -> list[Fit]:
+    def fit(self, z: Doubles, y: Truth, classes: int, *, copies: int, final: bool) -> list[Fit]:
         path = [c / self.unit / copies for c in self.strengths]
         tolerance = FINAL_TOLERANCE if final else SEARCH_TOLERANCE
         return [*fit_path(z, y, classes, path, tolerance=tolerance)[-len(self.told) :]]

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from graft.errors import Internal
-from services.common.heads.base import Floats
+from services.common.heads.base import Calibration, Floats
 from services.common.heads.blocks import Block, Blocks
 from services.common.heads.head import Head
 from services.common.heads.linear import LinearHead
-from services.trainer.fitters.base import FitError, Indices
+from services.trainer.fitters.base import FitError, Indices, Truth, repeated
 from services.trainer.search.bank import Bank
-from services.trainer.search.calibrate import fit_temperature
 from services.trainer.search.held_out import Contender, Trial, fit_all
+from services.trainer.search.judge import judge_of
 
 
 @dataclass(frozen=True)
@@ -31,29 +31,30 @@ class Refit:
     """Fits the kind of head that was taken (of an average, one member) to other examples."""
 
     contender: Contender
-    temperature: float
+    calibration: Calibration
 
-    def logits(self, train: Indices, y: Indices, classes: int, test: Indices) -> Floats:
-        """Tempered logits float32 `[t, classes]` of examples `test` by a head fitted to examples
-        `train` `[n]` with classes `y` `[n]`. Raises FitError."""
+    def logits(self, train: Indices, y: Truth, classes: int, test: Indices) -> Floats:
+        """Calibrated logits float32 `[t, classes]` of examples `test` by a head fitted to examples
+        `train` `[n]` with classes `y` `[n]`, or labels `[n, classes]`. Raises FitError."""
         space = self.contender.space
         rows = space.z[space.rows(train)]
-        copied = np.tile(y, space.copies)
+        copied = repeated(y, space.copies)
         family = self.contender.family
         fit = family.fit(rows, copied, classes, copies=space.copies, final=False)[0]
-        return np.asarray(fit.logits(space.z[test]) / self.temperature, dtype=np.float32)
+        logits = fit.logits(space.z[test]) / self.calibration.temperature
+        return np.asarray(logits + self.calibration.offset, dtype=np.float32)
 
 
-def refit_of(trial: Trial, y: Indices) -> Refit:
-    """The refit of a trial whose held-out answers belong to items of classes `y` `[m]`: of an
-    average, the member that is quickest to fit."""
+def refit_of(trial: Trial, y: Truth) -> Refit:
+    """The refit of a trial whose held-out answers belong to items of classes `y` `[m]`, or with
+    labels `[m, c]`: of an average, the member that is quickest to fit."""
     quick = [member for member in trial.members if member.spec.kind == "lda"]
     single = (*quick, *trial.members, trial)[0]
     assert single.contender is not None
     assert single.held_out is not None
     contender = single.contender
     alone = Contender(contender.family.only(single.index), contender.space, contender.about)
-    return Refit(alone, fit_temperature(single.held_out.log_proba, y))
+    return Refit(alone, judge_of(y).calibration(single.held_out.log_proba, y))
 
 
 def deliver(trial: Trial, bank: Bank, items: Indices) -> Delivered:
@@ -73,28 +74,27 @@ def _fit(trial: Trial, contender: Contender, bank: Bank) -> Delivered:
 
 
 def _average(members: Sequence[Trial], bank: Bank, items: Indices) -> Delivered:
-    """One linear head that answers as the mean of the members' tempered logits.
+    """One linear head that answers as the mean of the members' calibrated logits.
 
     A weight on a block of length l is l times that on the block of length 1, so that heads of
     several cuts add up on the blocks of all of them.
     """
-    y = bank.y[items]
+    y, judge = bank.y[items], judge_of(bank.y)
     heads = []
     for trial in members:
         assert trial.contender is not None
         assert trial.held_out is not None
-        heads.append(
-            (_fit(trial, trial.contender, bank), fit_temperature(trial.held_out.log_proba, y))
-        )
+        calibration = judge.calibration(trial.held_out.log_proba, y)
+        heads.append((_fit(trial, trial.contender, bank), calibration))
     endpoints = tuple(dict.fromkeys(name for made, _ in heads for name in made.endpoints))
     weight = {name: np.zeros((0, 0)) for name in endpoints}
     blocks: dict[str, Block] = {}
     bias = np.zeros(len(bank.labels))
-    for made, temperature in heads:
+    for made, calibration in heads:
         head = made.head
         assert isinstance(head, LinearHead)
-        share = 1 / (len(heads) * temperature)
-        bias = bias + share * head.bias
+        share = 1 / (len(heads) * calibration.temperature)
+        bias = bias + share * head.bias + calibration.offset / len(heads)
         start = 0
         for name, block in zip(made.endpoints, head.blocks.blocks, strict=True):
             part = share * block.length * head.weight[start : start + block.dim].astype(np.float64)

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from graft.errors import Cancelled
-from services.common.heads.base import Floats, log_softmax
+from services.common.heads.base import Floats
 from services.trainer.data.split import Fold, SplitPlan
-from services.trainer.fitters.base import Doubles, Fit, FitError, Indices
+from services.trainer.fitters.base import Doubles, Fit, FitError, Indices, Truth, repeated
 from services.trainer.search.candidates import Family, HeadSpec
+from services.trainer.search.judge import judge_of
 from services.trainer.search.space import Space
 
 # Scores kept at once of one family, over all candidates and repeats (float32: 120 MB). Where there
@@ -25,7 +26,7 @@ class HeldOut:
     """The held-out answers of one candidate.
 
     `log_proba` float32 `[r, m, c]`: of item `items[j]` in repeat i, by a head that was not fitted
-    on it; `fold` `[r, m]`: which fold held it out. `train_share`: the mean share of all examples
+    on it (of several labels an item those of each by itself); `fold` `[r, m]`: which fold held it out. `train_share`: the mean share of all examples
     that such a head was fitted on.
     """
 
@@ -98,7 +99,7 @@ class Watch:
             raise Cancelled(f"the search was cancelled after {self.done} of {self.total} fits")
 
 
-def measured_items(y: Indices, classes: int, plan: SplitPlan, members: int, seed: int) -> Indices:
+def measured_items(y: Truth, classes: int, plan: SplitPlan, members: int, seed: int) -> Indices:
     """The examples whose held-out answers are kept: all that can be held out, or a random part."""
     tested = np.setdiff1d(np.arange(len(y)), plan.never_tested)
     limit = max(MAX_SCORES // (classes * max(plan.repeats, members)), 1)
@@ -109,7 +110,7 @@ def measured_items(y: Indices, classes: int, plan: SplitPlan, members: int, seed
 
 def run_trials(
     contender: Contender,
-    y: Indices,
+    y: Truth,
     classes: int,
     plan: SplitPlan,
     items: Indices,
@@ -117,7 +118,7 @@ def run_trials(
 ) -> list[Trial]:
     """Cross-validates a contender over the folds of `plan`; a failure becomes failed trials, and so
     do answers that are not numbers."""
-    family = contender.family
+    family, judge = contender.family, judge_of(y)
     began = time.perf_counter()
     shape = (len(family.specs), plan.repeats, len(items), classes)
     scores = np.empty(shape, np.float32)
@@ -131,7 +132,7 @@ def run_trials(
             fold_of[fold.repeat - first, where] = number
             for i, fit in enumerate(_fits(contender, y, classes, fold.train)):
                 z = contender.space.z[rows]
-                scores[i, fold.repeat - first, where] = log_softmax(_logits(fit, z))
+                scores[i, fold.repeat - first, where] = judge.answers(_logits(fit, z))
     except FitError as cause:
         error = str(cause)
     spent = (time.perf_counter() - began) / len(family.specs)
@@ -150,19 +151,19 @@ def _positions(items: Indices, fold: Fold) -> tuple[Indices, Indices]:
 
 
 def _fits(
-    contender: Contender, y: Indices, classes: int, train: Indices, *, final: bool = False
+    contender: Contender, y: Truth, classes: int, train: Indices, *, final: bool = False
 ) -> Sequence[Fit]:
     space = contender.space
     return contender.family.fit(
         space.z[space.rows(train)],
-        np.tile(y[train], space.copies),
+        repeated(y[train], space.copies),
         classes,
         copies=space.copies,
         final=final,
     )
 
 
-def fit_all(contender: Contender, y: Indices, classes: int) -> Fit:
+def fit_all(contender: Contender, y: Truth, classes: int) -> Fit:
     """The fit of a contender with a single candidate to all examples. Raises FitError."""
     return _fits(contender, y, classes, np.arange(len(y)), final=True)[0]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from services.trainer.data.split import SplitPlan
+from services.trainer.fitters.base import Indices
 from services.trainer.search.bank import Bank
 from services.trainer.search.held_out import HeldOut
 from services.trainer.search.rounds import MIN_TO_COMPARE
@@ -15,6 +16,14 @@ UNMEASURED = (
 )
 _NAMED = 5
 _IMBALANCE = 10
+
+
+def part_only(used: int, count: int) -> str:
+    """Said where the head was fitted to a part of the examples."""
+    return (
+        f"The head was fitted to {used:,} examples drawn at random of {count:,}: where an example "
+        "may bear several labels, no more are used."
+    )
 
 
 def notes_on(
@@ -41,7 +50,7 @@ def _small(examples: Bank) -> str:
 
 
 def _never_tested(examples: Bank, plan: SplitPlan) -> str:
-    classes = np.unique(examples.y[plan.never_tested])
+    classes = _alone(examples, plan)
     if not len(classes):
         return ""
     named = ", ".join(examples.labels[c] for c in classes[:_NAMED])
@@ -50,6 +59,14 @@ def _never_tested(examples: Bank, plan: SplitPlan) -> str:
         f"{len(classes)} of {len(examples.labels)} classes have a single example ({named}{more}): "
         "it was trained on and never held out, so that nothing is known about how they fare."
     )
+
+
+def _alone(examples: Bank, plan: SplitPlan) -> Indices:
+    """The classes whose examples are all in one group, which is never held out."""
+    never = examples.y[plan.never_tested]
+    if not examples.several:
+        return np.unique(never)
+    return np.flatnonzero(never.any(axis=0) & (never.sum(axis=0) == examples.class_counts))
 
 
 def _imbalance(examples: Bank) -> str:

@@ -1,6 +1,7 @@
 """The rounds of a search: little is spent on many candidates, and much on the few that are left.
 
-1. The cut: discriminant analysis, the quickest head that is nearly the best, on every cut.
+1. The cut: discriminant analysis, the quickest head that is nearly the best, on every cut. Where an
+   item may have several labels, ridge regression, which tells all of them by one decomposition.
 2. The head: the other kinds, on the best cut.
 3. The finalists: the best of each kind answer the further repeats of the cross-validation.
 4. Averages of finalists, which cost nothing more.
@@ -16,10 +17,10 @@ from typing import Final
 
 import numpy as np
 
+from services.common.heads.base import Floats
 from services.trainer.data.split import SplitPlan
 from services.trainer.fitters.base import FitError, Indices
 from services.trainer.search.bank import Bank
-from services.trainer.search.calibrate import temper
 from services.trainer.search.candidates import (
     ClassMeans,
     Family,
@@ -31,6 +32,7 @@ from services.trainer.search.candidates import (
 )
 from services.trainer.search.cuts import LAST, Cut, candidate_cuts
 from services.trainer.search.held_out import Contender, HeldOut, Trial, Watch, run_trials
+from services.trainer.search.judge import judge_of
 from services.trainer.search.select import Scores, best, excess, score
 from services.trainer.search.space import Space
 
@@ -70,7 +72,7 @@ class Rounds:
     def run(self) -> int:
         """Run all rounds; the index of the trial that is taken, -1 when every one failed."""
         if not self.root:
-            self._try_all([Ridge(), ClassMeans()], LAST)
+            self._try_all([Ridge()] if self.bank.several else [Ridge(), ClassMeans()], LAST)
         else:
             self._compare_cuts()
             self._compare_heads(self._best_cut())
@@ -108,15 +110,20 @@ class Rounds:
 
     def _compare_cuts(self) -> None:
         for cut in candidate_cuts(tuple(self.bank.vectors)):
-            self._try_all([Lda()], cut)
+            self._try_all([self._quick], cut)
+
+    @property
+    def _quick(self) -> Family:
+        return Ridge() if self.bank.several else Lda()
 
     def _compare_heads(self, cut: Cut) -> None:
-        self._try_all([Ridge(), Logistic()], cut)
+        self._try_all([Logistic()] if self.bank.several else [Ridge(), Logistic()], cut)
         if self.bank.views:
-            self._try(Lda(), cut, views=True)
-        self._try_all([ClassMeans()], LAST)
+            self._try(self._quick, cut, views=True)
+        if not self.bank.several:
+            self._try_all([ClassMeans()], LAST)
         self._try(Logistic(unit=float(self._dim(LAST))), LAST, standard=True)
-        if np.median(self.bank.class_counts) >= MIN_FOR_MLP:
+        if not self.bank.several and np.median(self.bank.class_counts) >= MIN_FOR_MLP:
             self._try_all([Mlp(self.seed, self.watch.check)], cut)
 
     def _dim(self, cut: Cut) -> int:
@@ -224,29 +231,26 @@ class Rounds:
             self.scores[i] = score(answers, self.bank.y[self.items])
 
     def _average(self) -> None:
-        """Averages of the best finalists' log probabilities, each at its own temperature."""
+        """Averages of the best finalists' logits, each calibrated by itself."""
         usable = [i for i in self._finalists() if _linear(self.trials[i]) and self._near(i)]
         for count in range(2, len(usable) + 1):
             members = tuple(self.trials[i] for i in usable[:count])
-            temperatures = [s.temperature for i in usable[:count] if (s := self.scores[i])]
-            answers = _averaged([t.held_out for t in members if t.held_out], temperatures)
+            answers = self._averaged(usable[:count])
             spec = HeadSpec("average", (("of", " + ".join(t.spec.kind for t in members)),))
             self._add([Trial(spec, None, 0, 0.0, answers, members=members)])
+
+    def _averaged(self, members: Sequence[int]) -> HeldOut:
+        """The mean of their calibrated logits: again logits, those of one linear head."""
+        judge, answers = judge_of(self.bank.y), list[Floats]()
+        held = [one for i in members if (one := self.trials[i].held_out) is not None]
+        repeats = min(len(one.log_proba) for one in held)
+        for i, one in zip(members, held, strict=True):
+            found = self.scores[i]
+            assert found is not None
+            answers.append(judge.calibrated(one.log_proba[:repeats], found.calibration))
+        return replace(held[0], log_proba=judge.averaged(answers), fold=held[0].fold[:repeats])
 
 
 def _linear(trial: Trial) -> bool:
     """Whether its logits are linear in unit blocks, so that an average is again one linear head."""
     return trial.spec.kind in ("lda", "ridge", "logistic") and dict(trial.about)["scaling"] == "l2"
-
-
-def _averaged(answers: Sequence[HeldOut], temperatures: Sequence[float]) -> HeldOut:
-    """The mean of tempered log probabilities: again logits, those of one linear head."""
-    repeats = min(len(one.log_proba) for one in answers)
-    tempered = [
-        temper(one.log_proba[:repeats], t) for one, t in zip(answers, temperatures, strict=True)
-    ]
-    return replace(
-        answers[0],
-        log_proba=temper(np.mean(tempered, axis=0), 1.0),
-        fold=answers[0].fold[:repeats],
-    )

@@ -17,13 +17,13 @@ from services.trainer.fitters.base import FitError, Indices
 from services.trainer.fitters.ridge import fit_ridge
 from services.trainer.search import many
 from services.trainer.search.bank import Bank
-from services.trainer.search.calibrate import deliver_temperature, temper
 from services.trainer.search.candidates import HeadSpec, Ridge
 from services.trainer.search.cuts import LAST, candidate_cuts
 from services.trainer.search.deliver import Refit, deliver, refit_of
 from services.trainer.search.examples import Examples, check
 from services.trainer.search.held_out import HeldOut, Trial, Watch, measured_items
-from services.trainer.search.notes import UNMEASURED, notes_on
+from services.trainer.search.judge import judge_of
+from services.trainer.search.notes import UNMEASURED, notes_on, part_only
 from services.trainer.search.rounds import (
     FEW,
     FINALISTS,
@@ -33,6 +33,7 @@ from services.trainer.search.rounds import (
 )
 from services.trainer.search.select import Scores, optimism, reasons
 from services.trainer.search.space import Space
+from services.trainer.search.thresholds import EVEN
 
 FOLDS = 5
 # Of more examples than these a part is compared on, and the head is fitted to all in one pass.
@@ -140,8 +141,9 @@ def _search_many(
     cancelled: Callable[[], bool],
     enough: Callable[[], bool],
 ) -> SearchResult:
-    """Compares on a part of the examples, then fits what was found to all of them (see `many`)."""
-    part = many.divide(bank.y, settings.seed, MAX_COMPARED)
+    """Compares on a part of the examples, then fits what was found to all of them (see `many`);
+    where an example may bear several labels it is left at the part."""
+    part = many.divide(bank.y, len(bank.labels), settings.seed, MAX_COMPARED)
     found = search(
         bank.part(part.compared),
         settings,
@@ -149,6 +151,9 @@ def _search_many(
         cancelled=cancelled,
         enough=enough,
     )
+    if bank.several:
+        used = part_only(len(part.compared), len(bank.y))
+        return replace(found, kept=part.compared, notes=(*found.notes, used))
     watch = Watch(progress, cancelled, 2)
     with threadpool_limits(limits=settings.blas_threads, user_api="blas"):
         better = many.fit_all(bank, found.head, found.endpoints, part, watch.check)
@@ -196,9 +201,10 @@ def _fits(bank: Bank, plan: SplitPlan) -> int:
     median = np.median(bank.class_counts)
     first = plan.repeats if len(bank.y) <= FEW else 1
     cuts = len(candidate_cuts(tuple(bank.vectors)))
-    tried = cuts + 4 + bool(bank.views) + bool(median >= MIN_FOR_MLP)
+    heads = 2 if bank.several else 4 + bool(median >= MIN_FOR_MLP)
+    tried = cuts + heads + bool(bank.views)
     if median < MIN_TO_COMPARE:
-        tried = 2
+        tried = 1 if bank.several else 2
     further = FINALISTS * (plan.repeats - first)
     return len(plan.part(0, 1).folds) * (tried * first + further) + 1
 
@@ -211,13 +217,13 @@ def _finish(rounds: Rounds, chosen: int) -> SearchResult:
     assert trial.held_out is not None
     assert found is not None
     rounds.watch.check()
-    made = deliver(trial, bank, rounds.items)
-    temperature = deliver_temperature(trial.held_out.log_proba, bank.y[rounds.items])
-    answers = temper(trial.held_out.log_proba, temperature)
+    made, judge, y = deliver(trial, bank, rounds.items), judge_of(bank.y), bank.y[rounds.items]
+    calibration = judge.delivered(trial.held_out.log_proba, y)
+    answers = judge.calibrated(trial.held_out.log_proba, calibration)
     held_out = replace(trial.held_out, log_proba=answers)
     rounds.watch.progress(rounds.watch.total, rounds.watch.total)
     return SearchResult(
-        head=made.head.calibrated(Calibration(temperature)),
+        head=made.head.calibrated(calibration),
         endpoints=made.endpoints,
         kept=np.arange(len(bank.y)),
         examples=_examples(bank, made.head, made.endpoints),
@@ -225,8 +231,8 @@ def _finish(rounds: Rounds, chosen: int) -> SearchResult:
         rows=(*_rows(rounds, chosen), *_untried(rounds)),
         plan=rounds.plan,
         held_out=held_out,
-        refit=refit_of(trial, bank.y[rounds.items]),
-        optimism=optimism(trials, bank.y[rounds.items]),
+        refit=refit_of(trial, y),
+        optimism=optimism(trials, y),
         notes=notes_on(bank, rounds.plan, held_out, len(rounds.untried)),
     )
 
@@ -293,8 +299,9 @@ def _unmeasured(bank: Bank, plan: SplitPlan, progress: Callable[[int, int], None
     seconds = time.perf_counter() - began
     row = CandidateRow(spec.kind, {"cut": str(LAST)}, None, None, None, seconds, True, reason)
     progress(1, 1)
+    thresholds = np.full(len(bank.labels), EVEN, np.float32) if bank.several else None
     return SearchResult(
-        head=head.calibrated(Calibration(ALONE_TEMPERATURE)),
+        head=head.calibrated(Calibration(ALONE_TEMPERATURE, 0.0, thresholds)),
         endpoints=LAST.endpoints,
         kept=np.arange(len(bank.y)),
         examples=_examples(bank, head, LAST.endpoints),

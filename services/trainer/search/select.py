@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.trainer.fitters.base import Indices
-from services.trainer.search.calibrate import fit_temperature, item_losses, temper
+from services.common.heads.base import Calibration
+from services.trainer.fitters.base import Indices, Truth
 from services.trainer.search.held_out import HeldOut, Trial
+from services.trainer.search.judge import judge_of
 
 
 @dataclass(frozen=True)
@@ -20,29 +21,30 @@ class Scores:
     `losses` `[m]`: log loss in nats of each item, mean over repeats.
     """
 
-    temperature: float
+    calibration: Calibration
     losses: NDArray[np.float64]
     log_loss: float
     standard_error: float
     accuracy: float
 
 
-def score(held_out: HeldOut, y: Indices) -> Scores:
-    """The scores of held-out answers to items of classes `y` `[m]`.
+def score(held_out: HeldOut, y: Truth) -> Scores:
+    """The scores of held-out answers to items of classes `y` `[m]`, or that bear labels `[m, c]`.
 
-    The loss is taken after the candidate's own temperature: a strongly regularised head is timid,
+    The loss is taken after the candidate's own calibration: a strongly regularised head is timid,
     not wrong, and would be thrown out for what one number repairs. (Over 200 draws of 5 to 25
     examples a class from six photo sets, choosing by it was 0.2 points more accurate.)
     """
-    temperature = fit_temperature(held_out.log_proba, y)
-    by_repeat = item_losses(temper(held_out.log_proba, temperature), y)
-    right = held_out.log_proba.argmax(axis=2) == y
+    judge = judge_of(y)
+    calibration = judge.calibration(held_out.log_proba, y)
+    answers = judge.calibrated(held_out.log_proba, calibration)
+    by_repeat = judge.losses(answers, y)
     return Scores(
-        temperature,
+        calibration,
         by_repeat.mean(axis=0),
         float(by_repeat.mean()),
         _standard_error(by_repeat, held_out.fold),
-        float(right.mean()),
+        float(judge.right(answers, y).mean()),
     )
 
 
@@ -69,7 +71,7 @@ def excess(scores: Scores, lowest: Scores) -> tuple[float, float]:
     return float(gap.mean()), spread / float(np.sqrt(len(gap)))
 
 
-def optimism(trials: Sequence[Trial], y: Indices) -> float:
+def optimism(trials: Sequence[Trial], y: Truth) -> float:
     """How much too good the accuracy of the best of these looks, because it is the best.
 
     For each fold the choice is made anew by the losses on the other folds, and the candidate that
@@ -80,19 +82,16 @@ def optimism(trials: Sequence[Trial], y: Indices) -> float:
     answered = [trial.held_out for trial in trials if trial.held_out is not None]
     if len(answered) < 2:
         return 0.0
-    fold = answered[0].fold[0]
-    losses = np.stack([_losses(one, y) for one in answered])
-    right = np.stack([one.log_proba[0].argmax(axis=1) == y for one in answered])
+    fold, judge = answered[0].fold[0], judge_of(y)
+    first = [one.log_proba[:1] for one in answered]
+    answers = [judge.calibrated(one, judge.calibration(one, y)) for one in first]
+    losses = np.stack([judge.losses(one, y)[0] for one in answers])
+    right = np.stack([judge.right(one, y)[0] for one in answers])
     honest = np.zeros(len(y), np.bool_)
     for number in np.unique(fold):
         here = fold == number
         honest[here] = right[int(losses[:, ~here].mean(axis=1).argmin())][here]
     return max(0.0, float(right[int(losses.mean(axis=1).argmin())].mean() - honest.mean()))
-
-
-def _losses(held_out: HeldOut, y: Indices) -> NDArray[np.float64]:
-    first = held_out.log_proba[:1]
-    return np.asarray(item_losses(temper(first, fit_temperature(first, y)), y)[0])
 
 
 def reasons(

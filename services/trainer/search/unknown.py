@@ -14,15 +14,17 @@ import numpy as np
 
 from graft.errors import Internal
 from services.common.heads.base import Floats
-from services.common.heads.familiarity import Familiarity, log_odds
+from services.common.heads.familiarity import Familiarity
+from services.common.heads.link import LOGISTIC, SOFTMAX
 from services.trainer.data.split import stratified_folds
-from services.trainer.fitters.base import Doubles, FitError
+from services.trainer.fitters.base import Doubles, FitError, Truth, several
 from services.trainer.fitters.familiarity import (
     FIT_ROWS,
     fit_familiarity,
     held_out_distances,
 )
 from services.trainer.search.examples import Examples, Indices
+from services.trainer.search.platt import log_odds
 
 KEPT_SHARE = 0.95
 """Of inputs of known classes, the share that shall not be flagged."""
@@ -75,7 +77,9 @@ def fit_unknown(
     here, there = here[measured], there[measured]
     if len(here) < LEAST_HELD_OUT:
         return Unknown(familiarity, kept_share, None, 0)
-    odds = held_out_odds(log_proba[:, there])
+    odds = held_out_odds(log_proba[:, there], several=several(examples.y))
+    if several(examples.y) and not examples.y.any(axis=1).all():
+        odds = np.zeros_like(odds)  # to bear no label is nothing strange: the distance alone tells
     return _calibrate(familiarity, distances[here], odds, kept_share)
 
 
@@ -122,14 +126,17 @@ def _rows(n: int, items: Indices, seed: int) -> Indices:
     return np.sort(np.concatenate([answered, more]))
 
 
-def held_out_odds(log_proba: Floats) -> Doubles:
+def held_out_odds(log_proba: Floats, *, several: bool = False) -> Doubles:
     """The log odds of the best label, `[r, m]` from `[r, m, c]`."""
-    flat = log_odds(log_proba.reshape(-1, log_proba.shape[-1]))
-    return flat.reshape(log_proba.shape[:2]).astype(np.float64)
+    flat = log_proba.reshape(-1, log_proba.shape[-1])
+    odds = LOGISTIC.odds(log_odds(flat)) if several else SOFTMAX.odds(flat)
+    return odds.reshape(log_proba.shape[:2]).astype(np.float64)
 
 
-def _distances(features: Floats, y: Indices, groups: Indices, seed: int) -> Doubles:
+def _distances(features: Floats, y: Truth, groups: Indices, seed: int) -> Doubles:
     """The held-out distance of each example, `[n]`, NaN where none can be had."""
+    if several(y):  # no class has examples to itself: all count as one
+        y = np.zeros(len(y), np.int64)
     folds = int(np.clip(_FOLD_ROWS // len(features), _FEWEST_FOLDS, MOST_FOLDS))
     plan = stratified_folds(y, groups, folds=folds, seed=seed)
     if 2 * len(plan.never_tested) > len(y):  # a few of very many classes: all count as one
