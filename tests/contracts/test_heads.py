@@ -54,7 +54,8 @@ def _familiarity(below: float) -> Familiarity:
 RAW, UNIT = Blocks.raw(DIM), Blocks.unit(DIM)
 JOINED = Blocks((Block(11, 2.0, root=True), Block(4, 0.0, root=True), Block(9, 0.5)))
 
-SEVERAL = Calibration(0.7, -0.2, np.array([0.3, 0.5, 0.9], np.float32))
+THRESHOLDS = np.array([0.3, 0.5, 0.9], np.float32)
+SEVERAL = Calibration(0.7, -0.2, THRESHOLDS)
 
 VARIANTS: dict[str, Head] = {
     "linear": _linear(RAW),
@@ -118,7 +119,7 @@ def test_of_several_labels_each_is_answered_by_itself_at_its_threshold(name: str
     answers = head.answer(x)
     np.testing.assert_allclose(answers.proba, expected, rtol=1e-4, atol=1e-6)
     assert answers.borne is not None
-    np.testing.assert_array_equal(answers.borne, answers.proba >= SEVERAL.thresholds)
+    np.testing.assert_array_equal(answers.borne, answers.proba >= THRESHOLDS)
     assert {0, 1, 2} <= set(answers.borne.sum(axis=1).tolist())
 
 

@@ -171,4 +171,4 @@ def test_each_of_several_labels_is_spread_evenly_and_learned_in_every_fold(
     for fold in plan.folds:
         assert abs(len(fold.test) - (120 - len(plan.never_tested)) / folds) <= 6
         assert (np.abs(borne[fold.test].sum(axis=0) - count / folds) <= 6).all()
-        assert borne[fold.train].any(axis=0)[count > 1].all()
+        assert borne[fold.train].sum(axis=0)[count > 1].all()

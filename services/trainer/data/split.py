@@ -115,7 +115,7 @@ def _several_sample(borne: NDArray[np.bool_], count: int, shuffled: Indices) -> 
     fewer than two came before."""
     ordered = borne[shuffled]
     before = np.cumsum(ordered, axis=0, dtype=np.int32) - ordered
-    needed = (ordered & (before < 2)).any(axis=1)
+    needed: NDArray[np.bool_] = np.any(ordered & (before < 2), axis=1)
     needed[:count] = True
     return np.sort(shuffled[needed])
 

@@ -18,7 +18,7 @@ from services.common.heads.base import Calibration, Floats, log_softmax
 from services.common.heads.head import Head
 from services.common.heads.linear import LinearHead
 from services.trainer.data.split import stratified_sample
-from services.trainer.fitters.base import FitError, Indices, LinearFit, Truth
+from services.trainer.fitters.base import FitError, Indices, LinearFit, Truth, several
 from services.trainer.fitters.lda import SHRINKAGES, Moments, fit_lda
 from services.trainer.search.bank import Bank
 from services.trainer.search.calibrate import deliver_temperature, temper
@@ -52,11 +52,12 @@ class Fitted:
     seconds: float
 
 
-def divide(y: Truth, classes: int, seed: int, compared: int) -> Division:
+def divide(y: Truth, seed: int, compared: int) -> Division:
     """About `compared` examples of classes `y` `[n]`, or with labels `[n, c]`, of each class a part
     of like share and two at least, and up to MAX_HELD_OUT others."""
     rng = np.random.default_rng([seed, 5])
     taken = stratified_sample(y, compared, rng)
+    classes = y.shape[1] if several(y) else int(y.max()) + 1
     rest = np.setdiff1d(np.arange(len(y)), taken)
     most = min(MAX_HELD_OUT, MAX_HELD_SCORES // classes, len(rest) // 2)
     held = np.sort(rng.choice(rest, most, replace=False))

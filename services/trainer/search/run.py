@@ -143,7 +143,7 @@ def _search_many(
 ) -> SearchResult:
     """Compares on a part of the examples, then fits what was found to all of them (see `many`);
     where an example may bear several labels it is left at the part."""
-    part = many.divide(bank.y, len(bank.labels), settings.seed, MAX_COMPARED)
+    part = many.divide(bank.y, settings.seed, MAX_COMPARED)
     found = search(
         bank.part(part.compared),
         settings,

@@ -78,7 +78,7 @@ class Evidence:
         called = self.called / repeats + share * self.called.sum(axis=0)
         f1 = 2 * hits / (called + (self.bearers / repeats + PRIOR)[:, None])
         nearest = np.argsort(np.abs(np.arange(len(GRID)) - len(GRID) // 2), kind="stable")
-        return GRID[nearest[np.round(f1[:, nearest], 9).argmax(axis=1)]]
+        return np.asarray(GRID[nearest[np.round(f1[:, nearest], 9).argmax(axis=1)]])
 
 
 def best_thresholds(proba: Floats, borne: Bools) -> Floats:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from services.common.heads.base import Calibration
 from services.trainer.data.split import stratified_folds
 from services.trainer.fitters.lda import SHRINKAGES
 from services.trainer.fitters.logistic import STRENGTHS
@@ -214,7 +215,7 @@ def test_an_average_is_the_mean_of_tempered_finalists_that_are_near_the_lowest(
                 assert member.spec.kind in LINEAR
                 assert dict(member.about)["scaling"] == "l2"
                 assert member.held_out is not None
-                tempered.append(temper(member.held_out.log_proba, found.temperature))
+                tempered.append(temper(member.held_out.log_proba, found.calibration.temperature))
             held_out = rounds.trials[i].held_out
             assert held_out is not None
             mean = temper(np.mean(tempered, axis=0), 1.0)
@@ -275,5 +276,5 @@ def test_an_average_is_taken_within_one_standard_error_of_the_lowest_only(
     rounds = Rounds(bank, stratified_folds(bank.y), np.arange(90), 0, watch, lambda: 1.0)
     rounds.trials = [single, average]
     for losses in (np.full(90, 5.0), 5.0 + noise + errors * error):
-        rounds.scores.append(Scores(1.0, losses, float(losses.mean()), 0.1, 0.5))
+        rounds.scores.append(Scores(Calibration(), losses, float(losses.mean()), 0.1, 0.5))
     assert rounds._taken() == taken

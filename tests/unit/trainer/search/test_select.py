@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from services.common.heads.base import Calibration
 from services.trainer.search.candidates import HeadSpec
 from services.trainer.search.held_out import HeldOut, Trial
 from services.trainer.search.select import Scores, best, excess, optimism, reasons, score
@@ -18,7 +19,7 @@ def _trial(error: str = "", held_out: HeldOut | None = None) -> Trial:
 
 def _scores(losses: list[float]) -> Scores:
     found = np.array(losses)
-    return Scores(1.0, found, float(found.mean()), 0.1, 0.5)
+    return Scores(Calibration(), found, float(found.mean()), 0.1, 0.5)
 
 
 def _answers(proba_of_truth: np.ndarray, y: np.ndarray) -> HeldOut:
@@ -82,7 +83,7 @@ def test_scores_are_those_of_calibrated_answers() -> None:
     share = float(right.mean())
     entropy = -(share * np.log(share) + (1 - share) * np.log(1 - share))
     assert found.accuracy == pytest.approx(share)
-    assert found.temperature < 1
+    assert found.calibration.temperature < 1
     assert found.log_loss == pytest.approx(entropy, abs=0.01)
 
 
