@@ -19,7 +19,7 @@ from graft.embedder.v1 import backbone_pb2
 from graft.errors import FailedPrecondition, InvalidArgument
 from graft.names import BackboneName
 from services.trainer.data.split import stratified_folds, stratified_sample
-from services.trainer.fitters.base import FitError, Indices
+from services.trainer.fitters.base import FitError, Indices, Truth
 from services.trainer.search.bank import Bank
 from services.trainer.search.candidates import Family, Lda, Ridge
 from services.trainer.search.cuts import candidate_cuts
@@ -94,7 +94,7 @@ def check_modality(backbone: backbone_pb2.Backbone, modality: backbone_pb2.Modal
         )
 
 
-def sample(y: Indices, seed: int) -> Indices:
+def sample(y: Truth, seed: int) -> Indices:
     """At most about MAX_COMPARED examples, ascending: of each class a random part, two at least."""
     return stratified_sample(y, MAX_COMPARED, np.random.default_rng([seed, 4]))
 
@@ -106,7 +106,7 @@ def measure(bank: Bank, seed: int) -> Scores | None:
     if not plan.folds:
         return None
     small = np.median(bank.class_counts) < MIN_TO_COMPARE
-    family: Family = Ridge() if small else Lda()
+    family: Family = Ridge() if small or bank.several else Lda()
     watch = Watch(lambda done, total: None, lambda: False, 0)
     found: list[Scores | None] = []
     for cut in candidate_cuts(tuple(bank.vectors)):

@@ -26,6 +26,7 @@ from services.trainer.data.near_texts import near_texts
 from services.trainer.data.rows import MODALITIES, Row, summarise
 from services.trainer.data.sketch import Sketches
 from services.trainer.evaluate.proto import Source
+from services.trainer.fitters.base import Truth
 from services.trainer.glimpses import Glimpse, excerpt, thumbnail
 from services.trainer.kept_groups import grouped
 from services.trainer.search.bank import Bank, Vectors
@@ -90,6 +91,11 @@ class Material:
             found[members, label] = True
         return found
 
+    @property
+    def truth(self) -> Truth:
+        """What a search learns: `targets` where an example may bear several labels, else `y`."""
+        return self.targets if self.multi_label else self.y
+
     @cached_property
     def members(self) -> list[Indices]:
         """The examples that bear each of `labels`, ascending."""
@@ -144,7 +150,7 @@ class Material:
         ]
         return Bank(
             {name: vectors[name] for name in kept},
-            self.y[rows],
+            self.truth[rows],
             self.labels,
             self.groups[rows],
             {view: {name: seen[name] for name in kept} for view, seen in views.items()},

@@ -107,7 +107,6 @@ def train(tools: Tools, job: pb.TrainingJob) -> pb.TrainingResult:
     run, phases = Job(tools, job.spec), Phases(tools.report)
     with phases.phase("snapshot"):
         material = gather(tools.store, job.spec)
-        _check_single(material)
     with phases.phase("embed", "examples") as tell:
         seen = _see(run, material, tell)
     with phases.phase("search", "fits") as tell:
@@ -164,15 +163,6 @@ def _see(run: Job, material: Material, tell: Tell) -> Seen:
     return _look(run, material, backbone, verdict.reason, tell)
 
 
-def _check_single(material: Material) -> None:
-    if material.multi_label:
-        raise FailedPrecondition(
-            f"{material.snapshot.name} has several labels an example, which this version does not"
-            " train; give each example one. Received: several labels",
-            reason="DATASET_UNTRAINABLE",
-        )
-
-
 def _check_whole(backbone: backbone_pb2.Backbone) -> None:
     if backbone.trunk:
         trunk = BackboneName.parse(backbone.trunk).backbone
@@ -188,7 +178,7 @@ def _compare(
     run: Job, material: Material, usable: list[backbone_pb2.Backbone], tell: Tell
 ) -> backbone_choice.Verdict:
     """Ask each backbone about the same examples while there is time; the first always is."""
-    rows = backbone_choice.sample(material.y, run.spec.seed)
+    rows = backbone_choice.sample(material.truth, run.spec.seed)
     reserve_s = (1 - COMPARING_SHARE) * run.budget_s
     scores: dict[str, Scores | None] = {}
     left_out, slowest_s = list[str](), 0.0
@@ -223,7 +213,7 @@ def _look(
 def _views_pay(material: Material) -> bool:
     if material.modality != backbone_pb2.MODALITY_IMAGE:
         return False
-    median = float(np.median(np.bincount(material.y)))
+    median = float(np.median([len(some) for some in material.members]))
     most_of_class, most = MAX_FOR_VIEWS
     return MIN_TO_COMPARE <= median <= most_of_class and len(material.rows) <= most
 

@@ -61,7 +61,7 @@ def _with_tail(store: Store, version: VersionName, outcome: Outcome) -> Outcome:
 def _manifest(outcome: Outcome) -> model_pb2.ModelVersion:
     spec, backbone = outcome.job.spec, outcome.backbone
     manifest = model_pb2.ModelVersion(
-        task=model_pb2.TASK_CLASSIFICATION,
+        task=_task(outcome.material),
         labels=outcome.material.labels,
         features=model_pb2.Features(
             backbone=backbone.name,
@@ -80,6 +80,11 @@ def _manifest(outcome: Outcome) -> model_pb2.ModelVersion:
     if outcome.evaluation.HasField("accuracy"):
         manifest.accuracy.CopyFrom(outcome.evaluation.accuracy)
     return manifest
+
+
+def _task(material: Material) -> model_pb2.Task:
+    several = material.multi_label
+    return model_pb2.TASK_MULTI_LABEL if several else model_pb2.TASK_CLASSIFICATION
 
 
 def _origin(outcome: Outcome) -> Origin:

@@ -30,6 +30,10 @@ from services.trainer.tail_tuning import (
 )
 
 KIND = "tuned tail"
+SEVERAL = (
+    "not tried: layers are tuned by drawing the examples of each class together, which is not "
+    "defined where an example may bear several labels"
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,11 @@ def tune(
     """Tries to tune the tail of the backbone that `bank` was searched with. `means.contents` are
     those of `found.examples`. Raises what `means.tick` raises; what else goes wrong leaves the
     search as it is."""
+    if bank.several:
+        return TunedSearch(
+            found,
+            pb.Decision(subject="tuning", choice=describe(backbone, None), reason=SEVERAL),
+        )
     tried = _try(means, backbone, bank, found, seed)
     decision = pb.Decision(
         subject="tuning", choice=describe(backbone, tried.tuned), reason=tried.verdict.reason

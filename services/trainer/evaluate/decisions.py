@@ -30,7 +30,8 @@ def decisions(result: SearchResult) -> list[pb.Decision]:
 
 def _cut(result: SearchResult, rows: Sequence[CandidateRow]) -> pb.Decision | None:
     """The last layer alone against the best of the others, by the head that was tried on all."""
-    quick = [row for row in rows if row.kind == "lda" and "views" not in row.parameters]
+    tried_on_all = "lda" if any(row.kind == "lda" for row in rows) else "ridge"
+    quick = [row for row in rows if row.kind == tried_on_all and "views" not in row.parameters]
     last = _lowest(row for row in quick if row.parameters.get("cut") == str(LAST))
     other = _lowest(row for row in quick if row.parameters.get("cut") != str(LAST))
     if last is None or other is None:
