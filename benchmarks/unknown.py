@@ -25,8 +25,8 @@ from benchmarks import record
 from benchmarks.feature_files import FeatureFile, Indices, Vectors, read_all
 from services.common.heads.base import Floats
 from services.common.heads.familiarity import Familiarity
-from services.common.heads.link import SOFTMAX
 from services.common.heads.head import Head
+from services.common.heads.link import SOFTMAX
 from services.trainer.search.bank import Bank
 from services.trainer.search.run import search
 from services.trainer.search.unknown import KEPT_SHARE, fit_unknown

@@ -25,7 +25,8 @@ class Prediction:
     """The answer for one item: the most probable label and its probability.
 
     `unknown` says that the model would rather not answer; `scores` holds the most probable labels
-    (at most 100), most probable first; `version` is the concrete version that answered.
+    (at most 100), most probable first; `version` is the concrete version that answered. `labels`:
+    of a model of several labels an item those that it bears, most probable first; else None.
     """
 
     label: str
@@ -33,6 +34,7 @@ class Prediction:
     unknown: bool
     scores: Mapping[str, float]
     model_version: str
+    labels: tuple[str, ...] | None = None
 
     @property
     def version(self) -> int:
@@ -43,7 +45,9 @@ class Prediction:
     def from_proto(cls, answer: predictor_service_pb2.Prediction, model_version: str) -> Prediction:
         """Read an answer off the wire."""
         scores = {one.label: one.score for one in answer.scores}
-        return cls(answer.label, answer.score, answer.unknown, scores, model_version)
+        borne = answer.borne if answer.HasField("borne") else None
+        labels = None if borne is None else tuple(one.label for one in borne.labels)
+        return cls(answer.label, answer.score, answer.unknown, scores, model_version, labels)
 
 
 Answer = Prediction | GraftError

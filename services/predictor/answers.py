@@ -52,6 +52,27 @@ def _messages(labels: Sequence[str], answers: Answers) -> list[pb.Prediction]:
     ranked = _rank(answers.proba)
     rows = np.arange(len(ranked))[:, None]
     scores = answers.proba[rows, ranked].tolist()
+    found = _plain(labels, answers, ranked, scores)
+    if answers.borne is not None:
+        for prediction, proba, borne in zip(found, answers.proba, answers.borne, strict=True):
+            prediction.borne.CopyFrom(pb.BorneLabels(labels=_borne(labels, proba, borne)))
+    return found
+
+
+def _borne(labels: Sequence[str], proba: Floats, borne: NDArray[np.bool_]) -> list[pb.LabelScore]:
+    """The labels that one item bears, the most probable first; of equals the first."""
+    given = np.flatnonzero(borne)
+    order = given[np.argsort(-proba[given], kind="stable")]
+    return [pb.LabelScore(label=labels[index], score=float(proba[index])) for index in order]
+
+
+def _plain(
+    labels: Sequence[str],
+    answers: Answers,
+    ranked: NDArray[np.int64],
+    scores: list[list[float]],
+) -> list[pb.Prediction]:
+    """What models of one label an item answer too."""
     return [
         pb.Prediction(
             label=labels[best],

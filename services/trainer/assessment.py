@@ -45,6 +45,10 @@ from services.trainer.search.unknown_check import check_unknown
 
 TIMED_STEPS: Final = 3
 """Steps of a part from which the time of the rest is told."""
+LEFT_OUT: Final = (
+    "what more examples would bring, doubtful labels, strange and nearly equal examples, shortcuts,"
+    " heat maps and simpler means are told only where every example bears one label"
+)
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def assess(subject: Subject) -> Assessed:
         evaluation = evaluate_search(done.found, done.sources, done.data, counts)
         evaluation.decisions.extend(decisions(done.found))
         _add_unknown(evaluation, done, unknown)
-        for part in (_findings, _learning_curve, _shortcuts, _baselines, _heat_maps):
+        for part in (_left_out,) if subject.bank.several else _PARTS:
             done.tick()
             if done.left_s() > 0:
                 with suppress(_Spent):
@@ -147,7 +151,7 @@ def _unknown(subject: Subject) -> Unknown:
 def _add_unknown(evaluation: pb.Evaluation, subject: Subject, unknown: Unknown) -> None:
     found, refit = subject.found, subject.found.refit
     numbers = None
-    if refit is not None and subject.left_s() > 0:
+    if refit is not None and subject.left_s() > 0 and not subject.bank.several:
         numbers = check_unknown(
             found.examples,
             unknown.familiarity,
@@ -238,3 +242,11 @@ def _heat_maps(evaluation: pb.Evaluation, subject: Subject) -> None:
         return
     if drawn is not None:
         heat.fill(evaluation, looks, drawn, subject.sources, subject.bank.labels)
+
+
+def _left_out(evaluation: pb.Evaluation, subject: Subject) -> None:
+    """Said where an example may bear several labels."""
+    evaluation.decisions.add(subject="report", choice="scores only", reason=LEFT_OUT)
+
+
+_PARTS: Final = (_findings, _learning_curve, _shortcuts, _baselines, _heat_maps)

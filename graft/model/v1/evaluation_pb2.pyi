@@ -130,7 +130,7 @@ class DataSummary(_message.Message):
     def __init__(self, example_count: _Optional[int] = ..., rejected_count: _Optional[int] = ..., duplicate_count: _Optional[int] = ..., conflict_count: _Optional[int] = ..., issues: _Optional[_Iterable[_Union[ImportIssue, _Mapping]]] = ..., warnings: _Optional[_Iterable[str]] = ..., modality: _Optional[_Union[_backbone_pb2.Modality, str]] = ...) -> None: ...
 
 class Evaluation(_message.Message):
-    __slots__ = ("model_version", "method", "evaluated_count", "accuracy", "macro_f1", "log_loss", "expected_calibration_error", "per_class", "confusion", "mistakes", "candidates", "data", "interval_method", "unknown_threshold", "unknown_rate", "decisions", "baselines", "separation", "learning_curve", "suspects", "outliers", "near_duplicates", "shortcuts", "heat_maps", "reliability", "unknown_check")
+    __slots__ = ("model_version", "method", "evaluated_count", "accuracy", "macro_f1", "log_loss", "expected_calibration_error", "per_class", "confusion", "mistakes", "candidates", "data", "interval_method", "unknown_threshold", "unknown_rate", "decisions", "baselines", "separation", "learning_curve", "suspects", "outliers", "near_duplicates", "shortcuts", "heat_maps", "reliability", "unknown_check", "several_labels", "micro_f1")
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
     EVALUATED_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -157,6 +157,8 @@ class Evaluation(_message.Message):
     HEAT_MAPS_FIELD_NUMBER: _ClassVar[int]
     RELIABILITY_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_CHECK_FIELD_NUMBER: _ClassVar[int]
+    SEVERAL_LABELS_FIELD_NUMBER: _ClassVar[int]
+    MICRO_F1_FIELD_NUMBER: _ClassVar[int]
     model_version: str
     method: str
     evaluated_count: int
@@ -183,7 +185,9 @@ class Evaluation(_message.Message):
     heat_maps: _containers.RepeatedCompositeFieldContainer[HeatMap]
     reliability: _containers.RepeatedCompositeFieldContainer[ReliabilityBin]
     unknown_check: UnknownCheck
-    def __init__(self, model_version: _Optional[str] = ..., method: _Optional[str] = ..., evaluated_count: _Optional[int] = ..., accuracy: _Optional[_Union[Interval, _Mapping]] = ..., macro_f1: _Optional[float] = ..., log_loss: _Optional[float] = ..., expected_calibration_error: _Optional[float] = ..., per_class: _Optional[_Iterable[_Union[ClassEvaluation, _Mapping]]] = ..., confusion: _Optional[_Union[ConfusionMatrix, _Mapping]] = ..., mistakes: _Optional[_Iterable[_Union[Mistake, _Mapping]]] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., data: _Optional[_Union[DataSummary, _Mapping]] = ..., interval_method: _Optional[str] = ..., unknown_threshold: _Optional[float] = ..., unknown_rate: _Optional[float] = ..., decisions: _Optional[_Iterable[_Union[Decision, _Mapping]]] = ..., baselines: _Optional[_Iterable[_Union[Baseline, _Mapping]]] = ..., separation: _Optional[_Union[Separation, _Mapping]] = ..., learning_curve: _Optional[_Union[LearningCurve, _Mapping]] = ..., suspects: _Optional[_Iterable[_Union[Suspect, _Mapping]]] = ..., outliers: _Optional[_Iterable[_Union[Outlier, _Mapping]]] = ..., near_duplicates: _Optional[_Iterable[_Union[DuplicateGroup, _Mapping]]] = ..., shortcuts: _Optional[_Iterable[_Union[Shortcut, _Mapping]]] = ..., heat_maps: _Optional[_Iterable[_Union[HeatMap, _Mapping]]] = ..., reliability: _Optional[_Iterable[_Union[ReliabilityBin, _Mapping]]] = ..., unknown_check: _Optional[_Union[UnknownCheck, _Mapping]] = ...) -> None: ...
+    several_labels: bool
+    micro_f1: float
+    def __init__(self, model_version: _Optional[str] = ..., method: _Optional[str] = ..., evaluated_count: _Optional[int] = ..., accuracy: _Optional[_Union[Interval, _Mapping]] = ..., macro_f1: _Optional[float] = ..., log_loss: _Optional[float] = ..., expected_calibration_error: _Optional[float] = ..., per_class: _Optional[_Iterable[_Union[ClassEvaluation, _Mapping]]] = ..., confusion: _Optional[_Union[ConfusionMatrix, _Mapping]] = ..., mistakes: _Optional[_Iterable[_Union[Mistake, _Mapping]]] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., data: _Optional[_Union[DataSummary, _Mapping]] = ..., interval_method: _Optional[str] = ..., unknown_threshold: _Optional[float] = ..., unknown_rate: _Optional[float] = ..., decisions: _Optional[_Iterable[_Union[Decision, _Mapping]]] = ..., baselines: _Optional[_Iterable[_Union[Baseline, _Mapping]]] = ..., separation: _Optional[_Union[Separation, _Mapping]] = ..., learning_curve: _Optional[_Union[LearningCurve, _Mapping]] = ..., suspects: _Optional[_Iterable[_Union[Suspect, _Mapping]]] = ..., outliers: _Optional[_Iterable[_Union[Outlier, _Mapping]]] = ..., near_duplicates: _Optional[_Iterable[_Union[DuplicateGroup, _Mapping]]] = ..., shortcuts: _Optional[_Iterable[_Union[Shortcut, _Mapping]]] = ..., heat_maps: _Optional[_Iterable[_Union[HeatMap, _Mapping]]] = ..., reliability: _Optional[_Iterable[_Union[ReliabilityBin, _Mapping]]] = ..., unknown_check: _Optional[_Union[UnknownCheck, _Mapping]] = ..., several_labels: _Optional[bool] = ..., micro_f1: _Optional[float] = ...) -> None: ...
 
 class Decision(_message.Message):
     __slots__ = ("subject", "choice", "reason")

@@ -26,16 +26,24 @@ class LabelScore(_message.Message):
     def __init__(self, label: _Optional[str] = ..., score: _Optional[float] = ...) -> None: ...
 
 class Prediction(_message.Message):
-    __slots__ = ("label", "score", "unknown", "scores")
+    __slots__ = ("label", "score", "unknown", "scores", "borne")
     LABEL_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_FIELD_NUMBER: _ClassVar[int]
     SCORES_FIELD_NUMBER: _ClassVar[int]
+    BORNE_FIELD_NUMBER: _ClassVar[int]
     label: str
     score: float
     unknown: bool
     scores: _containers.RepeatedCompositeFieldContainer[LabelScore]
-    def __init__(self, label: _Optional[str] = ..., score: _Optional[float] = ..., unknown: _Optional[bool] = ..., scores: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ...) -> None: ...
+    borne: BorneLabels
+    def __init__(self, label: _Optional[str] = ..., score: _Optional[float] = ..., unknown: _Optional[bool] = ..., scores: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ..., borne: _Optional[_Union[BorneLabels, _Mapping]] = ...) -> None: ...
+
+class BorneLabels(_message.Message):
+    __slots__ = ("labels",)
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    labels: _containers.RepeatedCompositeFieldContainer[LabelScore]
+    def __init__(self, labels: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ...) -> None: ...
 
 class ModelPredictions(_message.Message):
     __slots__ = ("model_version", "predictions")

@@ -1,4 +1,4 @@
-"""What heads compute with: softmax, the logistic function, lengths, checks of arrays. NumPy only."""
+"""What heads compute with: softmax, logistic function, lengths, checks of arrays. NumPy only."""
 
 from __future__ import annotations
 

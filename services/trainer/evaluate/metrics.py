@@ -92,7 +92,7 @@ def measure(
     """
     answers = log_proba.argmax(axis=2)
     right = answers == y
-    shown = _typical(right)
+    shown = typical(right)
     answer, score = answers[shown], np.exp(log_proba[shown].max(axis=1))
     per_class = _per_class(answer, y, labels)
     scored = [found.f1 for found in per_class if found.f1 is not None]
@@ -120,7 +120,8 @@ def _accuracy(right: NDArray[np.bool_], train_share: float, optimism: float) -> 
     return cross_validated_accuracy(right, train_share, optimism=optimism)
 
 
-def _typical(right: NDArray[np.bool_]) -> int:
+def typical(right: NDArray[np.bool_]) -> int:
+    """The repeat of `[r, m]` whose share right is nearest to the mean: it stands for all."""
     by_repeat = right.mean(axis=1)
     return int(np.argmin(np.abs(by_repeat - by_repeat.mean())))
 
@@ -130,12 +131,13 @@ def _per_class(answer: Indices, y: Indices, labels: Sequence[str]) -> tuple[Clas
     truth, called = np.bincount(y, minlength=c), np.bincount(answer, minlength=c)
     hit = np.bincount(y[answer == y], minlength=c)
     return tuple(
-        _class_numbers(labels[i], int(truth[i]), int(called[i]), int(hit[i]), len(y))
+        class_numbers(labels[i], int(truth[i]), int(called[i]), int(hit[i]), len(y))
         for i in range(c)
     )
 
 
-def _class_numbers(label: str, truth: int, called: int, hit: int, total: int) -> ClassNumbers:
+def class_numbers(label: str, truth: int, called: int, hit: int, total: int) -> ClassNumbers:
+    """One class: of `total` items `truth` are of it, `called` were answered so, `hit` rightly."""
     return ClassNumbers(
         label,
         truth,

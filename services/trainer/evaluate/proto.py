@@ -11,7 +11,10 @@ from google.protobuf.duration_pb2 import Duration
 from graft.model.v1 import evaluation_pb2 as pb
 from services.trainer.evaluate.intervals import LEVEL, Interval
 from services.trainer.evaluate.metrics import ClassNumbers, Numbers, measure
+from services.trainer.evaluate.several import measure_several
+from services.trainer.fitters.base import several
 from services.trainer.search.examples import Indices
+from services.trainer.search.held_out import HeldOut
 from services.trainer.search.run import CandidateRow, SearchResult
 
 CROSS_VALIDATION = "cross-validation"
@@ -33,12 +36,15 @@ def evaluate_search(
     """What was counted in a search; `sources[i]` belongs to example i, `counts` `[c]` says how many
     examples each class has. The notes of the search are added to the warnings of `data`;
     `model_version` is left for whoever names it."""
-    evaluation = pb.Evaluation(method=NONE, data=data)
+    evaluation = pb.Evaluation(method=NONE, data=data, several_labels=several(result.examples.y))
     held_out, examples = result.held_out, result.examples
     if held_out is None:
         evaluation.interval_method = "No example could be held out, so that nothing was measured."
         for label, count in zip(examples.labels, counts, strict=True):
             evaluation.per_class.add(label=label, example_count=int(count))
+    elif evaluation.several_labels:
+        evaluation.MergeFrom(_several(result, held_out, sources))
+        _count_all(evaluation, counts)
     else:
         numbers = measure(
             held_out.log_proba,
@@ -52,6 +58,40 @@ def evaluate_search(
         _count_all(evaluation, counts)
     evaluation.data.warnings.extend(result.notes)
     evaluation.candidates.extend(_candidate(row) for row in result.rows)
+    return evaluation
+
+
+def _several(result: SearchResult, held_out: HeldOut, sources: Sequence[Source]) -> pb.Evaluation:
+    """The measured part where an example may bear several labels."""
+    labels = result.examples.labels
+    numbers = measure_several(
+        held_out.log_proba,
+        result.examples.y[held_out.items],
+        held_out.fold,
+        labels,
+        items=held_out.items,
+        train_share=held_out.train_share,
+        optimism=result.optimism,
+    )
+    evaluation = pb.Evaluation(
+        method=CROSS_VALIDATION,
+        evaluated_count=numbers.count,
+        accuracy=_interval(numbers.accuracy),
+        macro_f1=numbers.macro_f1,
+        micro_f1=numbers.micro_f1,
+        log_loss=numbers.log_loss,
+        expected_calibration_error=numbers.expected_calibration_error,
+        per_class=[_class(found) for found in numbers.per_class],
+        interval_method=_cross_validated(numbers.count, numbers.share_right, numbers.train_share),
+    )
+    for mistake in numbers.mistakes:
+        evaluation.mistakes.add(
+            path=sources[mistake.item].path,
+            sha256=sources[mistake.item].sha256,
+            truth=", ".join(labels[label] for label in mistake.truth),
+            answer=", ".join(labels[label] for label in mistake.answer),
+            score=mistake.score,
+        )
     return evaluation
 
 
@@ -126,9 +166,13 @@ def _method(numbers: Numbers) -> str:
             f"Of {numbers.count} test examples {right} were answered right. "
             "In 95 of 100 such tests the range (Wilson's) holds the true share."
         )
+    return _cross_validated(numbers.count, numbers.share_right, numbers.train_share)
+
+
+def _cross_validated(examples: int, share_right: float, train_share: float) -> str:
     return (
-        f"Every one of {numbers.count} examples was held out in turn, and {right} were answered "
-        f"right by models trained on {100 * numbers.train_share:.0f}% of the examples. The model "
+        f"Every one of {examples} examples was held out in turn, and {100 * share_right:.1f}% were "
+        f"answered right by models trained on {100 * train_share:.0f}% of the examples. The model "
         "delivered is trained on all of them, so that slightly more is expected of it. In 95 of "
         "100 such models the range (Wilson's, widened because the examples train as well as "
         "test) holds the true share."

@@ -43,11 +43,12 @@ class Origin:
 def render(evaluation: pb.Evaluation, origin: Origin, glimpses: Mapping[str, Glimpse]) -> str:
     """The page. `glimpses` holds what is shown of examples by the SHA-256 (hex) of their bytes."""
     measured = evaluation.HasField("accuracy")
+    mixed = measured and not evaluation.several_labels
     parts = [
         sections.hero(evaluation),
         sections.classes(evaluation) if measured else "",
         learning_curve.more_data(evaluation),
-        sections.confusions(evaluation, glimpses) if measured else "",
+        sections.confusions(evaluation, glimpses) if mixed else "",
         sections.mistakes(evaluation, glimpses),
         suspects.suspects(evaluation, glimpses),
         outliers.outliers(evaluation, glimpses),
@@ -79,6 +80,7 @@ def _made(evaluation: pb.Evaluation, origin: Origin) -> str:
         "Method": evaluation.method,
         "Log loss": f"{evaluation.log_loss:.3f} nats",
         "Macro F1": f"{evaluation.macro_f1:.3f}",
+        "Micro F1": f"{evaluation.micro_f1:.3f}" if evaluation.several_labels else "",
         "Calibration error": f"{evaluation.expected_calibration_error:.3f} (0: scores are honest)",
         "Backbone": origin.backbone,
         "Backbone digest": origin.backbone_digest,
@@ -92,4 +94,4 @@ def _made(evaluation: pb.Evaluation, origin: Origin) -> str:
     return section("How it was made", "", f"<dl>{rows}</dl>")
 
 
-_SCORES = ("Log loss", "Macro F1", "Calibration error")
+_SCORES = ("Log loss", "Macro F1", "Micro F1", "Calibration error")

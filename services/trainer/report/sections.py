@@ -29,6 +29,7 @@ MAX_PAIRS_BESIDE_MATRIX = 8
 MAX_PICTURES = 60
 MAX_PICTURES_OF_PAIR = 3
 MAX_PICTURED_PAIRS = 3
+_NONE = "no label"
 
 
 def hero(evaluation: pb.Evaluation) -> str:
@@ -49,16 +50,22 @@ def _scale(evaluation: pb.Evaluation) -> str:
     found = evaluation.accuracy
     counts = [c.example_count for c in evaluation.per_class]
     guess = 100 * max(counts, default=0) / max(sum(counts), 1)
+    guessing = "" if evaluation.several_labels else _guessing(guess)
     low, mid, high = 100 * found.low, 100 * found.estimate, 100 * found.high
     return (
         '<svg class="scale" role="img" aria-label="Accuracy on a scale from 0 to 100%">'
         '<rect class="track" y="8" width="100%" height="10" rx="5"/>'
         f'<rect class="range" x="{low:.1f}%" y="8" width="{high - low:.1f}%" height="10"/>'
         f'<circle class="point" cx="{mid:.1f}%" cy="13" r="8"/>'
-        f'<line class="guess" x1="{guess:.1f}%" x2="{guess:.1f}%" y1="2" y2="24"/>'
         '<text x="0" y="38">0%</text><text x="100%" y="38" text-anchor="end">100%</text>'
+        f"{guessing}</svg>"
+    )
+
+
+def _guessing(guess: float) -> str:
+    return (
+        f'<line class="guess" x1="{guess:.1f}%" x2="{guess:.1f}%" y1="2" y2="24"/>'
         f'<text x="{min(max(guess, 12), 80):.1f}%" y="38" text-anchor="middle">guessing</text>'
-        "</svg>"
     )
 
 
@@ -77,7 +84,7 @@ def classes(evaluation: pb.Evaluation) -> str:
         "of 100 cases. Weakest class first."
     )
     lines = table(head, [_class(c) for c in shown])
-    advice = listing(weaknesses(evaluation))
+    advice = "" if evaluation.several_labels else listing(weaknesses(evaluation))
     title = "Class by class"
     return section(title, "", advice, f'<p class="lead">{text(lead)}</p>', lines, listing(more))
 
@@ -162,7 +169,7 @@ def mistakes(evaluation: pb.Evaluation, glimpses: Mapping[str, Glimpse]) -> str:
 
 def _figure(found: pb.Mistake, glimpse: Glimpse | None) -> str:
     caption = (
-        f"Is <b>{text(found.truth)}</b>, was called <b>{text(found.answer)}</b> "
+        f"Is <b>{text(found.truth or _NONE)}</b>, was called <b>{text(found.answer or _NONE)}</b> "
         f"({percent(found.score)} sure)"
     )
     return figure(glimpse, found.truth, caption, found.path)

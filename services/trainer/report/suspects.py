@@ -15,7 +15,7 @@ MAX_PICTURES = 16
 def suspects(evaluation: pb.Evaluation, glimpses: Mapping[str, Glimpse]) -> str:
     """Examples whose label is doubtful, the most doubtful shown."""
     found = list(evaluation.suspects)
-    if not evaluation.HasField("accuracy"):
+    if not evaluation.HasField("accuracy") or evaluation.several_labels:
         return ""
     if not found:
         return section("Labels to check", "No label looks doubtful: nothing to do here.")

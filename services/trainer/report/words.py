@@ -21,6 +21,7 @@ KINDS = {
 }
 SCALINGS = {"l2": "vectors of length 1", "standard": "standardised features"}
 _WIDE = 0.15
+_RIGHT = "will be answered right"
 
 
 def headline(evaluation: pb.Evaluation) -> str:
@@ -28,8 +29,9 @@ def headline(evaluation: pb.Evaluation) -> str:
     if not evaluation.HasField("accuracy"):
         return "How accurate this model is cannot be said: there were too few examples to test it."
     found = evaluation.accuracy
+    what = "will get all their labels and no other" if evaluation.several_labels else _RIGHT
     return (
-        f"Of 100 new items like these, about {_of_100(found.estimate)} will be answered right; "
+        f"Of 100 new items like these, about {_of_100(found.estimate)} {what}; "
         f"very likely (19 times out of 20) between {_of_100(found.low)} and {_of_100(found.high)}."
     )
 
@@ -42,11 +44,12 @@ def meaning(evaluation: pb.Evaluation) -> list[str]:
     """What to make of it and what to do, most important first."""
     if not evaluation.HasField("accuracy"):
         return ["Add a few more examples of each class, at least two, and train again."]
+    several = evaluation.several_labels
     found = [
-        _against_guessing(evaluation),
+        _label_by_label(evaluation) if several else _against_guessing(evaluation),
         _width(evaluation),
         _weakest(evaluation),
-        _confused(evaluation),
+        "" if several else _confused(evaluation),
         _unknown(evaluation),
     ]
     return [sentence for sentence in found if sentence]
@@ -62,6 +65,15 @@ def _against_guessing(evaluation: pb.Evaluation) -> str:
     if evaluation.accuracy.low > most:
         return f"{guess}; this model is clearly better than that."
     return f"{guess}; this model is not clearly better. Do not rely on it: add or correct examples."
+
+
+def _label_by_label(evaluation: pb.Evaluation) -> str:
+    return (
+        "One label too many or too few makes an answer wrong. Label by label it is better: the F1"
+        f" score over all labels together, 1 being perfect, is {evaluation.micro_f1:.2f}, and"
+        f" {evaluation.macro_f1:.2f} on the mean over the labels. Add examples with and without the"
+        " labels that fare worst."
+    )
 
 
 def _width(evaluation: pb.Evaluation) -> str:

@@ -71,8 +71,8 @@ def _check_several(examples: Examples) -> None:
     if not ((counts > 0) & (counts < len(examples.y))).any():
         received = ", ".join(examples.labels[:10]) or "no label"
         raise _untrainable(
-            "there is nothing to tell apart: a label can be learned where some examples bear it and "
-            "others do not; add examples without it, or with another; got "
+            "there is nothing to tell apart: a label can be learned where some examples bear it "
+            "and others do not; add examples without it, or with another; got "
             f"{len(examples.y)} examples that all bear {received}",
             examples,
         )

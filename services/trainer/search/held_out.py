@@ -26,8 +26,8 @@ class HeldOut:
     """The held-out answers of one candidate.
 
     `log_proba` float32 `[r, m, c]`: of item `items[j]` in repeat i, by a head that was not fitted
-    on it (of several labels an item those of each by itself); `fold` `[r, m]`: which fold held it out. `train_share`: the mean share of all examples
-    that such a head was fitted on.
+    on it (of several labels an item those of each by itself); `fold` `[r, m]`: which fold held it
+    out. `train_share`: the mean share of all examples that such a head was fitted on.
     """
 
     items: Indices

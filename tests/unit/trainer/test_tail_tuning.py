@@ -132,7 +132,7 @@ def test_a_tail_that_helps_is_taken_stored_and_served(world: World) -> None:
     assert (found.tuned.head.answer(x).best == y).mean() > 0.9
     unknown, head = found.tuned.unknown, found.tuned.head
     assert unknown.measured_kept_share == pytest.approx(0.95, abs=0.03)
-    flagged = unknown.familiarity.unknown(head.blocks.features(x), head.logits(x))
+    flagged = unknown.familiarity.unknown(head.blocks.features(x), head.link.odds(head.logits(x)))
     assert flagged.mean() < 0.15
 
 

@@ -47,7 +47,7 @@ def test_an_item_is_right_only_with_all_its_labels_and_no_other() -> None:
 def test_calibrated_answers_are_those_of_divided_and_shifted_logits() -> None:
     answers = SEVERAL_LABELS.answers(_logits())
     found = SEVERAL_LABELS.calibrated(answers, Calibration(2.0, 0.5))
-    expected = SEVERAL_LABELS.answers(_logits() / 2 + np.float32(0.5))
+    expected = SEVERAL_LABELS.answers((_logits() / 2 + 0.5).astype(np.float32))
     np.testing.assert_allclose(found, expected, atol=1e-5)
     one = ONE_LABEL.calibrated(_answers(ONE_LABEL, _logits()), Calibration(2.0))
     np.testing.assert_allclose(np.exp(one[0]), softmax(_logits()[0] / 2), atol=1e-6)

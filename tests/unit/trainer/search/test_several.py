@@ -44,7 +44,7 @@ def _joined(bank: Bank, endpoints: tuple[str, ...]) -> Floats:
 def _exactly(found: SearchResult, bank: Bank) -> float:
     """The share of examples all of whose labels the head answers."""
     borne = found.head.answer(_joined(bank, found.endpoints)).borne
-    return float((borne == bank.y).all(axis=1).mean())
+    return float(np.all(borne == bank.y, axis=1).mean())
 
 
 def test_a_head_of_several_labels_answers_new_examples_exactly() -> None:
