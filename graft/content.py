@@ -1,4 +1,7 @@
-"""What can be predicted or learned from: an image as a file or as bytes, or a text."""
+"""What can be predicted or learned from: an image as a file or as bytes, or a text.
+
+A file whose name ends in .txt is a text, every other one an image.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,15 @@ from graft.errors import GraftError, InvalidArgument, NotFound
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text, as opposed to the path of an image file."""
+    """A text, as opposed to the path of a file."""
 
     text: str
 
 
 Item = bytes | str | os.PathLike[str] | Text
-"""An image file's bytes, the path of an image file (str or Path), or a Text."""
+"""An image file's bytes, the path of an image or .txt file (str or Path), or a Text."""
+
+TEXT_EXTENSION: Final = ".txt"
 
 MAX_TEXT_BYTES: Final = 1 << 20
 """The longest text that any service takes, in bytes of UTF-8: a book's chapter many times over."""
@@ -67,7 +72,7 @@ def item_size(item: Item) -> int:
     if isinstance(item, bytes):
         return len(item)
     if isinstance(item, Text):
-        return len(item.text.encode("utf-8"))
+        return len(_encoded(item.text))
     try:
         found = Path(item).stat()
         if not stat.S_ISREG(found.st_mode):
@@ -83,11 +88,58 @@ def load(item: Item) -> content_pb2.Content:
     if isinstance(item, bytes):
         return content_pb2.Content(image=item)
     if isinstance(item, Text):
-        return content_pb2.Content(text=item.text)
+        return content_pb2.Content(text=_encoded(item.text).decode())
     try:
-        return content_pb2.Content(image=Path(item).read_bytes())
+        data = Path(item).read_bytes()
     except (OSError, ValueError) as error:
         raise file_error(item, error) from error
+    if is_text(item):
+        return content_pb2.Content(text=decode_text(data, display_path(item)))
+    return content_pb2.Content(image=data)
+
+
+def is_text(item: Item) -> bool:
+    """Whether an item is a text: a Text, or a file by its name."""
+    if isinstance(item, bytes | Text):
+        return isinstance(item, Text)
+    return os.path.splitext(os.fsdecode(item))[1].lower() == TEXT_EXTENSION
+
+
+def decode_utf8(data: bytes, shown: str) -> str:
+    """Read UTF-8 with or without a byte order mark; raise InvalidArgument for anything else."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise InvalidArgument(
+            f"{shown} line {line} is not UTF-8; save the file as UTF-8."
+            f" Received: byte {error.object[error.start]:#04x}"
+        ) from error
+
+
+def decode_text(data: bytes, shown: str) -> str:
+    """Read a text as `decode_utf8` does; raise InvalidArgument for a zero byte, too.
+
+    No person wrote one: the file is a binary one, or UTF-16.
+    """
+    text = decode_utf8(data, shown)
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise InvalidArgument(
+            f"{shown} line {line} holds a zero byte and is no text; save it as UTF-8. Received:"
+            " byte 0x00"
+        )
+    return text
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidArgument(
+            f"a text is Unicode without lone surrogates. Received: {text[error.start]!a} at"
+            f" character {error.start}"
+        ) from error
 
 
 def file_error(path: str | os.PathLike[str], error: OSError | ValueError) -> GraftError:
@@ -101,8 +153,14 @@ def file_error(path: str | os.PathLike[str], error: OSError | ValueError) -> Gra
     return InvalidArgument(f"{shown} cannot be read: {why}. Received: {shown!r}")
 
 
-def too_large(path: str, size: int, limit: int) -> Problem:
-    """Say that a file exceeds what the server takes."""
+def too_large(path: str, size: int, limit: int, *, text: bool) -> Problem:
+    """Say that a file, or a text, exceeds what the server takes."""
+    if text:
+        return Problem(
+            "TEXT_TOO_LARGE",
+            f"{path} is larger than the {limit} bytes of UTF-8 that one text may have; cut it, or"
+            f" split it. Received: {size} bytes",
+        )
     return Problem(
         "IMAGE_TOO_LARGE",
         f"{path} is larger than the {limit} bytes that the server takes for one image; store it"

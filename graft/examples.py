@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from graft.content import Item, Problem, display_path
+from graft.content import TEXT_EXTENSION, Item, Problem, display_path
 from graft.errors import InvalidArgument
 
 MAX_LABEL_BYTES: Final = 200
@@ -66,6 +66,8 @@ def check_label(label: str, where: str) -> str:
     """Answer a label that may be sent; raise InvalidArgument naming where it stands."""
     if not label.strip():
         raise InvalidArgument(f"{where}: a label is wanted. Received: {label!r}")
+    if "\0" in label:
+        raise InvalidArgument(f"{where}: a label holds no zero byte. Received: {label[:40]!r}")
     size = len(label.encode("utf-8", "replace"))
     if size > MAX_LABEL_BYTES:
         raise InvalidArgument(
@@ -75,10 +77,14 @@ def check_label(label: str, where: str) -> str:
     return label
 
 
-def is_foreign(name: str) -> bool:
-    """Whether a file is no image by its name; one without an extension is not judged."""
+def kind_of(name: str) -> str:
+    """`image` or `text` by the name of a file, or nothing; one without an extension may be an
+    image."""
     extension = extension_of(name)
-    return bool(extension) and extension not in IMAGE_EXTENSIONS | UNSUPPORTED_EXTENSIONS
+    if extension == TEXT_EXTENSION:
+        return "text"
+    known = not extension or extension in IMAGE_EXTENSIONS | UNSUPPORTED_EXTENSIONS
+    return "image" if known else ""
 
 
 def extension_of(name: str) -> str:

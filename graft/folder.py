@@ -1,6 +1,7 @@
-"""A folder of class folders: PATH/label/**/image; the first folder's name is the label.
+"""A folder of class folders: PATH/label/**/file; the first folder's name is the label.
 
-Hidden files are ignored, symbolic links are followed to files inside PATH and nowhere else.
+The files are images, or texts whose names end in .txt: of a mixture the kind with more files is
+taken. Hidden files are ignored, symbolic links are followed to files inside PATH and nowhere else.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +20,7 @@ from graft.examples import (
     ExampleSet,
     check_label,
     extension_of,
-    is_foreign,
+    kind_of,
     problem_of_mode,
     problem_of_name,
 )
@@ -31,20 +33,21 @@ _EMPTY_SHOWN: Final = 5
 
 
 def read_folder(root: Path) -> ExampleSet:
-    """Read a folder; raise InvalidArgument when it has no class folder, or no image in any."""
+    """Read a folder; raise InvalidArgument when it has no class folder, or nothing in any."""
     reader = _Reader(root)
     classes, loose = reader.classes()
     if not classes:
         shown = display_path(root)
         raise InvalidArgument(
-            f"{shown} has no class folders; wanted one folder a class, with its images in it, such"
-            f" as {shown}/cat/1.jpg. Received: {loose} files and no folder"
+            f"{shown} has no class folders; wanted one folder a class, with its images or .txt"
+            f" files in it, such as {shown}/cat/1.jpg."
+            f" Received: {loose.total()} files and no folder"
         )
     for entry in classes:
         reader.read_class(entry)
     found = reader.result(loose)
     if not found.examples:
-        raise _no_images(display_path(root), len(classes), found)
+        raise _nothing(display_path(root), len(classes), found)
     return found
 
 
@@ -55,11 +58,12 @@ class _Reader:
         self._root = root
         self._inside = os.path.realpath(root)
         self._examples: list[Example] = []
+        self._kinds: list[str] = []  # of each example, empty where it is no file
         self._skipped: Counter[str] = Counter()
-        self._empty: list[str] = []
+        self._labels: list[str] = []
 
-    def classes(self) -> tuple[list[os.DirEntry[str]], int]:
-        """Answer the class folders by name, and how many image files lie beside them."""
+    def classes(self) -> tuple[list[os.DirEntry[str]], Counter[str]]:
+        """Answer the class folders by name, and how many files of each kind lie beside them."""
         try:
             entries = _visible(self._root)
         except OSError as error:
@@ -67,94 +71,135 @@ class _Reader:
                 f"{display_path(self._root)} cannot be read: {error.strerror}."
                 f" Received: {display_path(self._root)!r}"
             ) from error
-        loose = 0
+        loose: Counter[str] = Counter()
         folders = []
         for entry in entries:
             if entry.is_dir() and entry.name not in _NOT_CLASSES:
                 folders.append(entry)
             elif not entry.is_dir():
-                self._skipped[extension_of(entry.name)] += is_foreign(entry.name)
-                loose += not is_foreign(entry.name)
+                kind = kind_of(entry.name)
+                (loose if kind else self._skipped)[kind or extension_of(entry.name)] += 1
         return folders, loose
 
     def read_class(self, entry: os.DirEntry[str]) -> None:
         """Read one class folder to its depths."""
         name = display_path(entry.name)
         label = check_label(name, f"the folder {display_path(entry.path)}")
-        before = len(self._examples)
+        self._labels.append(label)
         if entry.is_symlink():
-            self._add(entry.path, label, _link_problem(name))
+            self._add(entry.path, label, "", _link_problem(name))
         else:
             self._walk(entry.path, label, 0)
-        if len(self._examples) == before:
-            self._empty.append(label)
 
     def _walk(self, place: str, label: str, depth: int) -> None:
         try:
             entries = _visible(place)
         except OSError as error:
-            self._add(place, label, _unreadable(self._show(place), error))
+            self._add(place, label, "", _unreadable(self._show(place), error))
             return
         for entry in entries:
             self._visit(entry, label, depth)
 
     def _visit(self, entry: os.DirEntry[str], label: str, depth: int) -> None:
-        shown = self._show(entry.path)
+        shown, kind = self._show(entry.path), kind_of(entry.name)
         if entry.is_symlink():
             self._visit_link(entry, label)
         elif entry.is_dir():
             if depth < MAX_DEPTH:
                 self._walk(entry.path, label, depth + 1)
             else:
-                self._add(entry.path, label, _too_deep(shown))
-        elif is_foreign(entry.name):
+                self._add(entry.path, label, "", _too_deep(shown))
+        elif not kind:
             self._skipped[extension_of(entry.name)] += 1
         else:
             mode = entry.stat(follow_symlinks=False).st_mode
-            self._add(entry.path, label, problem_of_mode(mode, shown) or problem_of_name(shown))
+            problem = problem_of_mode(mode, shown) or problem_of_name(shown)
+            self._add(entry.path, label, kind, problem)
 
     def _visit_link(self, entry: os.DirEntry[str], label: str) -> None:
         shown, target = self._show(entry.path), os.path.realpath(entry.path)
+        kind = kind_of(entry.name)
         if not os.path.exists(target):
-            self._add(entry.path, label, _broken(shown))
+            self._add(entry.path, label, kind, _broken(shown))
         elif os.path.isdir(target) or os.path.commonpath((self._inside, target)) != self._inside:
-            self._add(entry.path, label, _link_problem(shown))
-        elif is_foreign(entry.name):
+            self._add(entry.path, label, "", _link_problem(shown))
+        elif not kind:
             self._skipped[extension_of(entry.name)] += 1
         else:
             mode = os.stat(target).st_mode
-            self._add(entry.path, label, problem_of_mode(mode, shown) or problem_of_name(shown))
+            problem = problem_of_mode(mode, shown) or problem_of_name(shown)
+            self._add(entry.path, label, kind, problem)
 
-    def _add(self, place: str, label: str, problem: Problem | None) -> None:
+    def _add(self, place: str, label: str, kind: str, problem: Problem | None) -> None:
         self._examples.append(Example(self._show(place), label, problem or Path(place)))
+        self._kinds.append(kind)
 
     def _show(self, place: str) -> str:
         return display_path(os.path.relpath(place, self._root))
 
-    def result(self, loose: int) -> ExampleSet:
-        """Answer all that was found."""
-        skipped = {extension: count for extension, count in sorted(self._skipped.items()) if count}
-        return ExampleSet(tuple(self._examples), skipped, tuple(self._warnings(loose)))
+    def result(self, loose: Counter[str]) -> ExampleSet:
+        """Answer all that was found, of one kind; what is of the other one is a problem."""
+        counts = Counter(self._kinds)
+        kind = "text" if counts["text"] > counts["image"] else "image"
+        examples = tuple(map(partial(_of_kind, kind), self._examples, self._kinds))
+        warnings = tuple(self._warnings(kind, counts, loose[kind]))
+        return ExampleSet(examples, dict(sorted(self._skipped.items())), warnings)
 
-    def _warnings(self, loose: int) -> Iterator[str]:
-        if self._empty:
-            names = ", ".join(repr(name) for name in self._empty[:_EMPTY_SHOWN])
-            more = len(self._empty) - _EMPTY_SHOWN
+    def _without(self, kind: str) -> list[str]:
+        """The classes that have nothing of a kind, and nothing that could be of it."""
+        held = {
+            label
+            for one, found in zip(self._examples, self._kinds, strict=True)
+            if found in ("", kind)
+            for label in one.labels
+        }
+        return [label for label in self._labels if label not in held]
+
+    def _warnings(self, kind: str, counts: Counter[str], loose: int) -> Iterator[str]:
+        shown = display_path(self._root)
+        other = "image" if kind == "text" else "text"
+        if counts[other]:
+            yield (
+                f"{shown} mixes {_counted(counts, kind)} and {_counted(counts, other)}: a data set"
+                f" holds one kind, and the {other}s are left out"
+            )
+        if empty := self._without(kind):
+            names = ", ".join(repr(name) for name in empty[:_EMPTY_SHOWN])
+            more = len(empty) - _EMPTY_SHOWN
             tail = f" and {more} more" if more > 0 else ""
-            what = "class folder holds" if len(self._empty) == 1 else "class folders hold"
-            left = "is" if len(self._empty) == 1 else "are"
-            yield f"{len(self._empty)} {what} no image and {left} left out: {names}{tail}"
+            what = "class folder holds" if len(empty) == 1 else "class folders hold"
+            left = "is" if len(empty) == 1 else "are"
+            yield f"{len(empty)} {what} no {kind} and {left} left out: {names}{tail}"
         if loose:
-            shown = display_path(self._root)
-            what, left = ("image lies", "is") if loose == 1 else ("images lie", "are")
+            what, left = (f"{kind} lies", "is") if loose == 1 else (f"{kind}s lie", "are")
             yield f"{loose} {what} in {shown} itself, in no class folder, and {left} left out"
 
 
-def _no_images(shown: str, folders: int, found: ExampleSet) -> InvalidArgument:
+def _of_kind(wanted: str, example: Example, kind: str) -> Example:
+    """The example; where it is of the other kind, why it is not taken."""
+    if kind in ("", wanted) or isinstance(example.source, Problem):
+        return example
+    problem = Problem(
+        "MODALITY_MISMATCH",
+        f"{example.path} is {_a(kind)} among {wanted}s; a data set holds one kind: put {kind}s into"
+        f" a folder of their own. Received: {example.path!r}",
+    )
+    return Example(example.path, example.labels, problem)
+
+
+def _counted(counts: Counter[str], kind: str) -> str:
+    return f"{counts[kind]} {kind}" if counts[kind] == 1 else f"{counts[kind]} {kind}s"
+
+
+def _a(kind: str) -> str:
+    return f"an {kind}" if kind == "image" else f"a {kind}"
+
+
+def _nothing(shown: str, folders: int, found: ExampleSet) -> InvalidArgument:
     others = ", ".join(f"{count} {extension} files" for extension, count in found.skipped.items())
     return InvalidArgument(
-        f"{shown} has {folders} class folders and no image in any; put the images of each class"
-        f" into its folder. Received: {others or 'no files'}"
+        f"{shown} has {folders} class folders and no image or .txt file in any; put those of each"
+        f" class into its folder. Received: {others or 'no files'}"
     )
 
 

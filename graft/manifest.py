@@ -1,8 +1,9 @@
 """Manifests: a CSV or JSONL file with one labelled example a row.
 
-Columns: `label`, and `path` (relative to the manifest) or `text`. A malformed manifest is an error
-that names the row and the column, and nothing of it is used; a file that is missing or bad is only
-that row's problem.
+Columns: `path` (relative to the manifest) or `text`, and `label` or `labels`. Several labels have
+bars between them in a CSV file and are a list in JSONL; nothing means none. A malformed manifest is
+an error that names the row and the column, and nothing of it is used; a file that is missing or a
+text that is blank is only that row's problem.
 """
 
 from __future__ import annotations
@@ -10,23 +11,45 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from graft.content import Item, Problem, Text, display_path
+from graft.content import (
+    MAX_TEXT_BYTES,
+    Item,
+    Problem,
+    Text,
+    decode_utf8,
+    display_path,
+    file_error,
+    too_large,
+)
 from graft.errors import InvalidArgument
 from graft.examples import Example, ExampleSet, check_label, problem_of_mode, problem_of_name
 
+MAX_CELL_CHARACTERS: Final = 64 << 20
+"""Of one cell of a CSV file; what a text may have is far less, and told of its row alone."""
+LABEL_SEPARATOR: Final = "|"
+SOURCES: Final = ("path", "text")
+_LABELS: Final = ("label", "labels")
+
 _Row = tuple[str, Mapping[str, Any]]
-"""Where a row stands, for error texts, and its cells."""
+"""Where a row stands within the manifest, for error texts, and its cells."""
 
 _SHOWN: Final = 120
+_CELLS = threading.Lock()  # around the limit of the csv module, which is the process's
 
 
 def read_csv(path: Path) -> ExampleSet:
     """Read a CSV file with a header row; tabs separate in a .tsv file."""
-    return _collect(path, _csv_rows(path))
+    with _CELLS:
+        before = csv.field_size_limit(MAX_CELL_CHARACTERS)
+        try:
+            return _collect(path, _csv_rows(path))
+        finally:
+            csv.field_size_limit(before)
 
 
 def read_jsonl(path: Path) -> ExampleSet:
@@ -35,7 +58,7 @@ def read_jsonl(path: Path) -> ExampleSet:
 
 
 def _collect(path: Path, rows: Iterator[_Row]) -> ExampleSet:
-    examples = tuple(_example(path.parent, where, cells) for where, cells in rows)
+    examples = tuple(_example(path, where, cells) for where, cells in rows)
     if not examples:
         shown = display_path(path)
         raise InvalidArgument(f"{shown} has no rows; wanted one an example. Received: {shown!r}")
@@ -45,18 +68,10 @@ def _collect(path: Path, rows: Iterator[_Row]) -> ExampleSet:
 def _read_text(path: Path) -> str:
     """Read UTF-8 with or without a byte order mark."""
     try:
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise InvalidArgument(
-            f"{display_path(path)} line {line} is not UTF-8; save the file as UTF-8."
-            f" Received: byte {error.object[error.start]:#04x}"
-        ) from error
+        data = path.read_bytes()
     except OSError as error:
-        raise InvalidArgument(
-            f"{display_path(path)} cannot be read: {error.strerror}."
-            f" Received: {display_path(path)!r}"
-        ) from error
+        raise file_error(path, error) from error
+    return decode_utf8(data, display_path(path))
 
 
 def _csv_rows(path: Path) -> Iterator[_Row]:
@@ -67,20 +82,22 @@ def _csv_rows(path: Path) -> Iterator[_Row]:
     header: list[str] | None = None
     number, line = 0, 1
     while True:
-        where = f"{shown} row {number} (line {line})" if number else f"{shown} line {line}"
+        where = f"row {number} (line {line})" if number else f"line {line}"
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            raise InvalidArgument(f"{where} is no CSV: {error}. Received: a broken row") from error
+            raise InvalidArgument(
+                f"{shown} {where} is no CSV: {error}. Received: a broken row"
+            ) from error
         line = reader.line_num + 1
         if cells is None:
             break
         if not any(cell.strip() for cell in cells):
             continue
         if header is None:
-            header = _check_header(where, cells)
+            header = _check_header(f"{shown} {where}", cells)
         else:
-            yield where, _named(where, header, cells)
+            yield where, _named(f"{shown} {where}", header, cells)
         number += 1
     if header is None:
         raise InvalidArgument(f"{shown} is empty; wanted the columns path and label. Received: ''")
@@ -89,25 +106,40 @@ def _csv_rows(path: Path) -> Iterator[_Row]:
 def _check_header(where: str, cells: list[str]) -> list[str]:
     header = [cell.strip().lower() for cell in cells]
     received = f"Received: the columns {', '.join(repr(cell) for cell in cells)}"[:_SHOWN]
-    if "label" not in header:
-        hint = "; put commas between the cells" if len(header) == 1 and ";" in header[0] else ""
-        raise InvalidArgument(f"{where}: the column 'label' is missing{hint}. {received}")
-    for column in ("label", "path", "text"):
+    for column in (*_LABELS, *SOURCES):
         if header.count(column) > 1:
             raise InvalidArgument(f"{where}: the column {column!r} stands twice. {received}")
-    if "path" not in header and "text" not in header:
+    if not set(_LABELS) & set(header):
+        hint = "; put commas between the cells" if len(header) == 1 and ";" in header[0] else ""
+        raise InvalidArgument(f"{where}: the column 'label' is missing{hint}. {received}")
+    if not set(SOURCES) & set(header):
         hint = "; download what 'url' names and give paths" if "url" in header else ""
-        raise InvalidArgument(f"{where}: the column 'path' is missing{hint}. {received}")
+        raise InvalidArgument(f"{where}: the column 'path' is missing, or 'text'{hint}. {received}")
+    for columns in (_LABELS, SOURCES):
+        _check_one(where, columns, header)
     return header
 
 
-def _named(where: str, header: list[str], cells: list[str]) -> Mapping[str, str]:
+def _check_one(where: str, columns: tuple[str, str], header: Collection[str]) -> None:
+    first, second = columns
+    if first in header and second in header:
+        raise InvalidArgument(
+            f"{where}: the columns {first!r} and {second!r} exclude each other; remove or rename"
+            f" one. Received: {', '.join(map(repr, header))}"[: 2 * _SHOWN]
+        )
+
+
+def _named(where: str, header: list[str], cells: list[str]) -> Mapping[str, Any]:
     if len(cells) != len(header):
         raise InvalidArgument(
             f"{where}: {len(header)} columns were wanted ({', '.join(header)}); put quotes around a"
             f" cell that holds a comma. Received: {len(cells)} columns"
         )
-    return dict(zip(header, cells, strict=True))
+    row: dict[str, Any] = dict(zip(header, cells, strict=True))
+    if "labels" in row:
+        parts = [part.strip() for part in row["labels"].split(LABEL_SEPARATOR)]
+        row["labels"] = [part for part in parts if part]
+    return row
 
 
 def _jsonl_rows(path: Path) -> Iterator[_Row]:
@@ -115,38 +147,76 @@ def _jsonl_rows(path: Path) -> Iterator[_Row]:
     for number, line in enumerate(_read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
-        where = f"{shown} line {number}"
+        where = f"line {number}"
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise InvalidArgument(
-                f"{where} is no JSON object: {error}. Received: {line[:_SHOWN]!r}"
+                f"{shown} {where} is no JSON object: {error}. Received: {line[:_SHOWN]!r}"
             ) from error
         if not isinstance(row, dict):
-            raise InvalidArgument(f"{where} is no JSON object. Received: {line[:_SHOWN]!r}")
+            raise InvalidArgument(f"{shown} {where} is no JSON object. Received: {line[:_SHOWN]!r}")
         yield where, row
 
 
-def _example(folder: Path, where: str, cells: Mapping[str, Any]) -> Example:
-    label = check_label(_cell(where, cells, "label"), f"{where}, column 'label'")
-    if "path" not in cells and "text" in cells:
-        text = _cell(where, cells, "text")
-        return Example(text[:_SHOWN], label, Text(text))
-    name = _cell(where, cells, "path")
-    return Example(name, label, _source(folder / name, name))
+def _example(manifest: Path, where: str, cells: Mapping[str, Any]) -> Example:
+    full = f"{display_path(manifest)} {where}"
+    labels = _labels(full, cells)
+    _check_one(full, SOURCES, cells)
+    if "text" in cells:
+        name = f"{display_path(manifest.name)} {where}"
+        return Example(name, labels, _text(name, _unicode(full, "text", cells["text"])))
+    name = _cell(full, cells, "path")
+    return Example(name, labels, _source(manifest.parent / name, name))
+
+
+def _labels(where: str, cells: Mapping[str, Any]) -> Sequence[str]:
+    _check_one(where, _LABELS, cells)
+    if "labels" not in cells:
+        return [check_label(_cell(where, cells, "label"), f"{where}, column 'label'")]
+    found, place = cells["labels"], f"{where}, column 'labels'"
+    if not isinstance(found, list):
+        raise InvalidArgument(f"{place}: a list is wanted. Received: {repr(found)[:_SHOWN]}")
+    return [check_label(_unicode(where, "labels", label), place) for label in found]
+
+
+def _text(name: str, text: str) -> Text | Problem:
+    """The text of a row, or what is wrong with it."""
+    place = f"{name}, column 'text'"
+    if not text.strip():
+        why = f"{place}: the text is blank; write what it says, or leave the row out."
+        return Problem("INVALID_ARGUMENT", f"{why} Received: {text[:_SHOWN]!r}")
+    if "\0" in text:
+        why = f"{place}: a zero byte is in no text; was something else saved here?"
+        return Problem("INVALID_ARGUMENT", f"{why} Received: {text[:_SHOWN]!r}")
+    size = len(text.encode())
+    if size > MAX_TEXT_BYTES:
+        return too_large(place, size, MAX_TEXT_BYTES, text=True)
+    return Text(text)
 
 
 def _cell(where: str, cells: Mapping[str, Any], column: str) -> str:
-    """Answer a cell as text; a whole number is taken as its digits."""
+    """Answer a cell that is not blank as text."""
     if column not in cells:
         raise InvalidArgument(
             f"{where}: the column {column!r} is missing. Received: {', '.join(map(repr, cells))}"
         )
-    value = cells[column]
+    value = _unicode(where, column, cells[column])
+    if not value.strip():
+        raise InvalidArgument(f"{where}, column {column!r}: a text is wanted. Received: {value!r}")
+    return value
+
+
+def _unicode(where: str, column: str, value: Any) -> str:
+    """Answer a value as text; a whole number is taken as its digits."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    if not isinstance(value, str) or not value.strip():
-        raise InvalidArgument(f"{where}, column {column!r}: a text is wanted. Received: {value!r}")
+    if not isinstance(value, str):
+        hint = "; several go into the column 'labels'" if column == "label" else ""
+        hint = hint if isinstance(value, list) else ""
+        raise InvalidArgument(
+            f"{where}, column {column!r}: a text is wanted{hint}. Received: {repr(value)[:_SHOWN]}"
+        )
     if any("\ud800" <= character <= "\udfff" for character in value):
         raise InvalidArgument(f"{where}, column {column!r} is not Unicode. Received: {value!a}")
     return value

@@ -8,6 +8,7 @@ import typer
 
 from graft.cli.output import JsonFlag, print_json, print_table, say, warn
 from graft.client.blocking import Client
+from graft.client.datasets import Dataset
 
 app = typer.Typer(help="Data sets: labelled examples, in versions.", no_args_is_help=True)
 
@@ -23,10 +24,16 @@ def list_datasets(json: JsonFlag = False) -> None:
         print_json(found)
     else:
         rows = [
-            [one.name.rpartition("/")[2], one.version, one.example_count, len(one.labels)]
+            [
+                one.name.rpartition("/")[2],
+                one.version,
+                one.example_count,
+                len(one.labels),
+                _kind(one),
+            ]
             for one in found
         ]
-        print_table(["data set", "version", "examples", "classes"], rows)
+        print_table(["data set", "version", "examples", "classes", "of"], rows)
 
 
 @app.command()
@@ -41,10 +48,10 @@ def show(
     if json:
         print_json(found)
         return
-    say(f"{found.name} version {found.version}: {found.example_count} examples")
+    say(f"{found.name} version {found.version}: {found.example_count} examples of {_kind(found)}")
     say(
         f"rejected {found.rejected_count}, duplicates {found.duplicate_count},"
-        f" under two labels {found.conflict_count}"
+        f" under different labels {found.conflict_count}"
     )
     for text in found.warnings:
         warn(text)
@@ -52,6 +59,12 @@ def show(
     if found.issues:
         rows = [[one.path, ", ".join(one.labels), one.message] for one in found.issues]
         print_table(["file", "labels", "issue"], rows)
+
+
+def _kind(dataset: Dataset) -> str:
+    """`images`, `texts`, and whether an example has one label."""
+    kind = f"{dataset.modality or 'example'}s"
+    return f"{kind}, any number of labels" if dataset.multi_label else f"{kind}, one label"
 
 
 @app.command()

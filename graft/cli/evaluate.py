@@ -65,6 +65,7 @@ def document(scoring: Scoring) -> dict[str, Any]:
         "unknown": scoring.unknown,
         "unseen_labels": scoring.unseen,
         "unseen_unknown": scoring.unseen_unknown,
+        "unseen_paths": scoring.unseen_paths,
         "problems": scoring.problems,
         "versions": scoring.versions,
         "leaks": scoring.leaks.found,
@@ -78,7 +79,10 @@ def _warn(scoring: Scoring) -> None:
         warn(f"{len(scoring.problems) - _SHOWN} more could not be read")
     _warn_of_leaks(scoring)
     if scoring.unseen:
-        names = ", ".join(f"{label!r} ({count})" for label, count in scoring.unseen.items())
+        names = ", ".join(
+            f"{label!r} ({count}, first {scoring.unseen_paths[label]})"
+            for label, count in scoring.unseen.items()
+        )
         total = sum(scoring.unseen.values())
         warn(
             f"{total} examples bear labels that the model was not trained on and are in no figure:"

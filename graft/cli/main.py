@@ -17,7 +17,8 @@ _INTERRUPTED: Final = 130
 
 app = typer.Typer(
     name="graft",
-    help="Graft a small head onto a big pretrained network: image classifiers from a few examples.",
+    help="Graft a small head onto a big pretrained network: classifiers of images and texts from a"
+    " few examples.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,

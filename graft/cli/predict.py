@@ -1,84 +1,75 @@
-"""predict: labels for files and folders."""
+"""predict: labels for files, folders and texts."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
+from graft.cli.inputs import Input, read_inputs
 from graft.cli.output import JsonFlag, fail, naming, note, print_json, print_table
 from graft.client.blocking import Client
 from graft.client.predictions import Answer
-from graft.content import display_path
-from graft.errors import GraftError, InvalidArgument
-from graft.examples import IMAGE_EXTENSIONS
+from graft.errors import GraftError, NotFound
 
 ModelArgument = Annotated[str, typer.Argument(help="NAME, NAME@ALIAS or NAME/VERSION.")]
+
+_SHOWN: Final = 60
+"""Characters of a text in the table."""
 
 
 def predict(
     model: ModelArgument,
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUT...", help="Image files, or folders of them.")
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="Image or .txt files, or folders of them; - is standard input, a text a line.",
+        ),
     ],
+    text: Annotated[
+        bool, typer.Option("--text", help="Each INPUT is a text itself, and no file.")
+    ] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Label images; a bad file is told, the others are answered, and the status is 1."""
-    paths = list(expand(inputs))
+    """Label images or texts; a bad one is told, the others are answered, and the status is 1."""
+    asked = read_inputs(inputs, text=text)
     with Client() as client:
-        bad = _answer(client, model, paths, json)
+        bad = _answer(client, model, asked, json)
     if bad:
-        note(f"{bad} of {len(paths)} inputs could not be answered")
+        note(f"{bad} of {len(asked)} inputs could not be answered")
         raise typer.Exit(1)
 
 
-def expand(inputs: Sequence[Path]) -> Iterator[Path]:
-    """Yield files as they are, and of folders the image files in them, at any depth, by name.
-
-    Raises InvalidArgument for a folder without any.
-    """
-    for place in inputs:
-        if not place.is_dir():
-            yield place
-            continue
-        found = sorted(_images(place), key=os.fsencode)
-        if not found:
-            raise InvalidArgument(
-                f"the folder {display_path(place)} holds no image files."
-                f" Received: {display_path(place)!r}"
-            )
-        yield from found
-
-
-def _images(root: Path) -> Iterator[Path]:
-    for folder, names, files in os.walk(root):
-        names[:] = [name for name in names if not name.startswith(".")]
-        for name in files:
-            if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_EXTENSIONS:
-                yield Path(folder) / name
-
-
-def _answer(client: Client, model: str, paths: Sequence[Path], json: bool) -> int:
-    """Print an answer for each path; answer how many were bad."""
+def _answer(client: Client, model: str, asked: Sequence[Input], json: bool) -> int:
+    """Print an answer for each input; answer how many were bad."""
     rows: list[list[object]] = []
-    bad = 0
-    for path, answer in zip(paths, client.predict_each(model, paths), strict=True):
-        shown = display_path(path)
+    bad, gone = 0, False
+    answers = client.predict_each(model, [one.item for one in asked])
+    for one, answer in zip(asked, answers, strict=True):
         if isinstance(answer, GraftError):
             bad += 1
+            gone = gone or (isinstance(answer, NotFound) and isinstance(one.item, Path))
             if not json:
-                fail(naming(shown, str(answer)))
+                fail(naming(one.shown, str(answer)))
         if json:
-            print_json(document(shown, answer))
+            print_json(document(one.shown, answer))
         elif not isinstance(answer, GraftError):
-            rows.append([shown, answer.label, f"{answer.score:.3f}", answer.unknown and "yes"])
+            unknown = "yes" if answer.unknown else ""
+            rows.append([_short(one), answer.label, f"{answer.score:.3f}", unknown])
     if rows:
-        rows = [[*row[:3], row[3] or ""] for row in rows]
         print_table(["input", "label", "score", "unknown"], rows)
+    if gone:
+        note("texts that are no files are labelled with --text")
     return bad
+
+
+def _short(one: Input) -> str:
+    if isinstance(one.item, Path) or len(one.shown) <= _SHOWN:
+        return one.shown
+    return one.shown[:_SHOWN] + "..."
 
 
 def document(shown: str, answer: Answer) -> dict[str, Any]:

@@ -138,23 +138,30 @@ def _show(shown: Progress, bars: dict[str, TaskID], job: Job) -> None:
 def _tell_data(examples: ExampleSet, dataset: Dataset) -> None:
     """Say what was taken and what was not."""
     taken, classes = dataset.example_count, len(dataset.labels)
-    note(f"{counted(taken, 'example')} of {counted(classes, 'class', 'classes')}")
+    note(f"{counted(taken, 'example')} of {counted(classes, 'class', 'classes')}{_kind(dataset)}")
     for extension, count in examples.skipped.items():
-        note(f"skipped {counted(count, f'{extension} file')}: no images")
+        note(f"skipped {counted(count, f'{extension} file')}: neither images nor texts")
     for text in (*examples.warnings, *dataset.warnings):
         warn(text)
     for count, what in (
         (dataset.rejected_count, "rejected"),
-        (dataset.conflict_count, "left out: the same bytes under two labels"),
-        (dataset.duplicate_count, "used once: the same bytes again under the same label"),
+        (dataset.conflict_count, "left out: the same bytes under different labels"),
+        (dataset.duplicate_count, "used once: the same bytes again under the same labels"),
     ):
         if count:
-            warn(f"{counted(count, 'file')} {what}")
+            warn(f"{counted(count, 'example')} {what}")
     for issue in dataset.issues[:_ISSUES_SHOWN]:
         named = issue.message.startswith(issue.path)
         note(f"  {issue.message}" if named else f"  {issue.path}: {issue.message}")
     if len(dataset.issues) > _ISSUES_SHOWN:
         note(f"  ... `graft datasets show {dataset.name.rpartition('/')[2]}` tells the rest")
+
+
+def _kind(dataset: Dataset) -> str:
+    """What the data set is taken for, where that is not the usual."""
+    found = ["texts"] if dataset.modality == "text" else []
+    found += ["any number of labels an example"] if dataset.multi_label else []
+    return f": {', '.join(found)}" if found else ""
 
 
 def _tell_report(client: Client, job: Job, dataset: Dataset) -> None:

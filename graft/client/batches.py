@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from graft.client.connection import ServerInfo
-from graft.content import MESSAGE_SLACK_BYTES, Item, item_name, item_size, too_large
+from graft.content import MESSAGE_SLACK_BYTES, Item, is_text, item_name, item_size, too_large
 from graft.errors import GraftError, InvalidArgument
 
 REQUEST_ITEMS: Final = 64
@@ -40,7 +40,7 @@ def split(items: Sequence[Item], limits: ServerInfo) -> Iterator[Batch]:
     failures: list[tuple[int, GraftError]] = []
     size = 0
     for position, item in enumerate(items):
-        own = _checked_size(item, position, min(bound, limits.max_image_bytes))
+        own = _checked_size(item, position, min(bound, limits.largest(text=is_text(item))))
         if isinstance(own, GraftError):
             failures.append((position, own))
             continue
@@ -60,7 +60,7 @@ def _checked_size(item: Item, position: int, limit: int) -> int | GraftError:
         return error
     if size <= limit:
         return size + _ITEM_OVERHEAD_BYTES
-    problem = too_large(item_name(item, position), size, limit)
+    problem = too_large(item_name(item, position), size, limit, text=is_text(item))
     return InvalidArgument(
         problem.message, reason=problem.reason, metadata={"limit": str(limit), "unit": "bytes"}
     )

@@ -13,6 +13,7 @@ import grpc
 from graft import channel
 from graft.addresses import Addresses
 from graft.common.v1 import info_service_pb2, info_service_pb2_grpc
+from graft.content import MAX_TEXT_BYTES
 from graft.embedder.v1 import embedder_service_pb2_grpc
 from graft.errors import FailedPrecondition, GraftError
 from graft.predictor.v1 import predictor_service_pb2_grpc
@@ -48,6 +49,10 @@ class ServerInfo:
     max_items: int
     max_image_bytes: int
     max_image_pixels: int
+
+    def largest(self, *, text: bool) -> int:
+        """The most bytes that one item may have."""
+        return MAX_TEXT_BYTES if text else self.max_image_bytes
 
 
 class Connection:

@@ -29,7 +29,8 @@ class Scoring:
     Every figure is over the `count` examples that could be read and whose label the model knows.
     `unknown` of them were flagged "I don't know"; they are judged by their label all the same.
     `unseen` counts examples by labels that the model does not know: no answer to them could be
-    right, so they are told here and in no figure; `unseen_unknown` of them were flagged.
+    right, so they are told here and in no figure; `unseen_unknown` of them were flagged, and
+    `unseen_paths` names the first of each label.
     `problems` are the paths that could not be answered, with why. Versions are those that answered.
     `leaks`: examples that the model was trained on, or on one nearly the same; they are in the
     figures, and make them too good.
@@ -44,6 +45,7 @@ class Scoring:
     unknown: int
     unseen: Mapping[str, int]
     unseen_unknown: int
+    unseen_paths: Mapping[str, str]
     problems: Mapping[str, str]
     versions: tuple[int, ...]
     leaks: Leaks = field(default_factory=Leaks)
@@ -59,8 +61,13 @@ async def score_examples(
     """Predict the examples and score the answers; raise InvalidArgument when none can be scored."""
     labels = await predictor.labels(model)
     problems = {one.path: one.source.message for one in examples if isinstance(one.source, Problem)}
-    usable = [(one, one.source) for one in examples if not isinstance(one.source, Problem)]
-    answered: list[tuple[str, Prediction]] = []
+    problems |= {one.path: _not_one_label(one) for one in examples if len(one.labels) != 1}
+    usable = [
+        (one, one.source)
+        for one in examples
+        if not isinstance(one.source, Problem) and len(one.labels) == 1
+    ]
+    answered: list[tuple[Example, Prediction]] = []
     items: list[Item] = [source for _, source in usable]
     async with aclosing(predictor.predict_each(model, items)) as answers:
         number = 0
@@ -68,30 +75,28 @@ async def score_examples(
             if isinstance(answer, GraftError):
                 problems[usable[number][0].path] = answer.message
             else:
-                answered.append((_only_label(usable[number][0]), answer))
+                answered.append((usable[number][0], answer))
             number += 1
             if on_progress is not None:
                 on_progress(number)
     return score(answered, labels, problems)
 
 
-def _only_label(example: Example) -> str:
-    if len(example.labels) != 1:
-        raise InvalidArgument(
-            f"{example.path}: one label an example is scored. Received: {len(example.labels)}"
-        )
-    return example.labels[0]
+def _not_one_label(example: Example) -> str:
+    return f"an answer of one label is scored by one label. Received: {len(example.labels)} labels"
 
 
 def score(
-    answered: Sequence[tuple[str, Prediction]],
+    answered: Sequence[tuple[Example, Prediction]],
     labels: Sequence[str],
     problems: Mapping[str, str],
 ) -> Scoring:
-    """Score (label, prediction) pairs of a model that knows `labels`."""
+    """Score the predictions of examples of one label by a model that knows `labels`."""
     index = {label: number for number, label in enumerate(labels)}
-    seen = [pair for pair in answered if pair[0] in index]
-    unseen = [pair for pair in answered if pair[0] not in index]
+    pairs = [(one.labels[0], prediction) for one, prediction in answered]
+    seen = [pair for pair in pairs if pair[0] in index]
+    unseen = [pair for pair in pairs if pair[0] not in index]
+    first = {one.labels[0]: one.path for one, _ in reversed(answered)}
     if not seen:
         raise InvalidArgument(_nothing_to_score(labels, unseen, problems))
     truth = np.array([index[label] for label, _ in seen], dtype=np.int64)
@@ -111,6 +116,7 @@ def score(
         unknown=sum(one.unknown for _, one in seen),
         unseen=Counter(label for label, _ in unseen),
         unseen_unknown=sum(one.unknown for _, one in unseen),
+        unseen_paths={label: first[label] for label, _ in unseen},
         problems=problems,
         versions=tuple(sorted({one.version for _, one in answered})),
     )

@@ -16,6 +16,7 @@ from graft.content import (
     MESSAGE_SLACK_BYTES,
     Problem,
     display_path,
+    is_text,
     item_size,
     load,
     too_large,
@@ -120,11 +121,12 @@ def pack(example: Example, limits: ServerInfo) -> Any:
     problem = example.source if isinstance(example.source, Problem) else None
     if problem is None:
         assert not isinstance(example.source, Problem)
-        limit = min(limits.max_image_bytes, limits.max_message_bytes - MESSAGE_SLACK_BYTES)
+        text = is_text(example.source)
+        limit = min(limits.largest(text=text), limits.max_message_bytes - MESSAGE_SLACK_BYTES)
         try:
             size = item_size(example.source)
             if size > limit:
-                problem = too_large(path, size, limit)
+                problem = too_large(path, size, limit, text=text)
             else:
                 packed.content.CopyFrom(load(example.source))
         except GraftError as error:

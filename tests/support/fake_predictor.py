@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from graft.common.v1 import content_pb2
 from graft.embedder.v1 import backbone_pb2, embedder_service_pb2_grpc
 from graft.embedder.v1 import embedder_service_pb2 as embedder_pb
 from graft.errors import GraftError, InvalidArgument
@@ -39,7 +40,7 @@ class FakePredictor(predictor_service_pb2_grpc.PredictorServiceServicer):
         means = self._world.means[str(version)]
         return {
             "model_version": str(version),
-            "predictions": [_nearest(means, item.image, n) for n, item in enumerate(items)],
+            "predictions": [_nearest(means, item, n) for n, item in enumerate(items)],
         }
 
     async def GetModel(self, request: Any, context: Any) -> Any:
@@ -72,10 +73,12 @@ class FakeEmbedder(embedder_service_pb2_grpc.EmbedderServiceServicer):
         return embedder_pb.LoadBackboneResponse(backbone=found.backbone, engine=found.engine)
 
 
-def _nearest(means: dict[str, Any], data: bytes, number: int) -> predictor_pb.Prediction:
+def _nearest(
+    means: dict[str, Any], content: content_pb2.Content, number: int
+) -> predictor_pb.Prediction:
     """Softmax over the distances to the mean colours."""
     try:
-        found = colour(data)
+        found = colour(content)
     except GraftError as error:
         field = f"items[{number}].image"
         raise InvalidArgument(f"{field}: {error}", reason=error.reason, field=field) from error

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
+from graft.embedder.v1 import backbone_pb2
 from graft.errors import FailedPrecondition, GraftError, Unavailable
 from graft.model.v1 import evaluation_pb2
 from graft.names import AliasName
@@ -62,6 +63,8 @@ class FakeDatasets(dataset_service_pb2_grpc.DatasetServiceServicer):
                 example_count=len(good), rejected_count=len(issues), issues=issues
             ),
             size_bytes=sum(len(one.content.image) for one in good),
+            multi_label=any(len(one.labels) > 1 for one in good),
+            modality=_modality(good),
         )
         return self._world.datasets[name]
 
@@ -250,11 +253,19 @@ class FakeModels(model_service_pb2_grpc.ModelServiceServicer):
         return models_pb.DeleteModelResponse()
 
 
+def _modality(good: list[dataset_pb.Example]) -> backbone_pb2.Modality:
+    if not good:
+        return backbone_pb2.MODALITY_UNSPECIFIED
+    if good[0].content.WhichOneof("kind") == "text":
+        return backbone_pb2.MODALITY_TEXT
+    return backbone_pb2.MODALITY_IMAGE
+
+
 def _why_bad(example: dataset_pb.Example) -> str | None:
     if example.HasField("problem"):
         return str(example.problem.message)
     try:
-        colour(example.content.image)
+        colour(example.content)
     except GraftError as error:
         return error.message
     return None

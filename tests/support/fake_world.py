@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from graft.channel import REQUEST_ID_KEY
+from graft.common.v1 import content_pb2
 from graft.errors import GraftError, NotFound
 from graft.model.v1 import evaluation_pb2, model_pb2
 from graft.names import AliasName, VersionName, parse_servable
@@ -17,6 +18,7 @@ from graft.trainer.v1 import dataset_service_pb2 as dataset_pb
 from graft.trainer.v1 import trainer_service_pb2 as jobs_pb
 from services.common import image
 
+COLOURS = {"red": (250, 0, 0), "green": (0, 250, 0), "blue": (0, 0, 250)}
 ACCURACY = evaluation_pb2.Interval(estimate=0.9, low=0.8, high=0.95, level=0.95)
 FEATURES = model_pb2.Features(backbone="backbones/fake", endpoints=["cut", "default"], dims=[8, 3])
 
@@ -64,7 +66,7 @@ class World:
         colours: dict[str, list[Any]] = {}
         for one in self.data[spec.dataset]:
             for label in one.labels:
-                colours.setdefault(label, []).append(colour(one.content.image))
+                colours.setdefault(label, []).append(colour(one.content))
         means = {label: np.mean(found, axis=0) for label, found in sorted(colours.items())}
         name = f"{spec.model}/versions/{version}"
         self.means[name], self.trained_on[name] = means, spec.dataset
@@ -103,6 +105,10 @@ def find(known: dict[str, Any], name: str) -> Any:
     return known[name]
 
 
-def colour(data: bytes) -> Any:
-    """The mean colour of an image file, float64 [3]; raises what the real decoder does."""
-    return image.decode(data, size_hint=(8, 8)).reshape(-1, 3).mean(axis=0)
+def colour(content: content_pb2.Content) -> Any:
+    """The mean colour of an image file, float64 [3]; raises what the real decoder does. Of a text
+    that of the colour that it names."""
+    if content.WhichOneof("kind") == "text":
+        named = [COLOURS[word] for word in content.text.split() if word in COLOURS]
+        return np.mean(named or [(127, 127, 127)], axis=0)
+    return image.decode(content.image, size_hint=(8, 8)).reshape(-1, 3).mean(axis=0)

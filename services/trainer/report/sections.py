@@ -206,9 +206,9 @@ def data(evaluation: pb.Evaluation) -> str:
     facts = (
         (found.example_count, "examples used"),
         (len(evaluation.per_class), "classes"),
-        (found.rejected_count, "files refused"),
+        (found.rejected_count, "examples refused"),
         (found.duplicate_count, "exact copies, used once"),
-        (found.conflict_count, "files under two labels, left out"),
+        (found.conflict_count, "under different labels, left out"),
     )
     boxes = "".join(f"<div><b>{n:,}</b><span>{text(what)}</span></div>" for n, what in facts)
     issues = [row(text(i.path), text(", ".join(i.labels)), text(i.message)) for i in found.issues]

@@ -48,10 +48,10 @@ def test_hidden_files_and_folders_are_ignored(tmp_path: Path) -> None:
 
 
 def test_foreign_files_are_skipped_and_counted(tmp_path: Path) -> None:
-    touch(tmp_path, "cat/a.png", "cat/notes.txt", "cat/b.TXT", "cat/Thumbs.db", "readme.md")
+    touch(tmp_path, "cat/a.png", "cat/notes.md", "cat/b.MD", "cat/Thumbs.db", "readme.pdf")
     found = read_examples(tmp_path)
     assert taken(found) == [("cat/a.png", "cat")]
-    assert found.skipped == {".db": 1, ".md": 1, ".txt": 2}
+    assert found.skipped == {".db": 1, ".md": 2, ".pdf": 1}
 
 
 def test_files_without_an_extension_are_for_the_server_to_judge(tmp_path: Path) -> None:
@@ -73,12 +73,12 @@ def test_images_in_a_format_that_is_not_read_are_reported_with_the_fix(tmp_path:
 def test_a_folder_of_empty_class_folders_is_refused_and_says_what_lies_there(
     tmp_path: Path,
 ) -> None:
-    touch(tmp_path, "cat/notes.txt")
+    touch(tmp_path, "cat/notes.md")
     (tmp_path / "dog").mkdir()
-    with pytest.raises(InvalidArgument, match="no image in any") as caught:
+    with pytest.raises(InvalidArgument, match=r"no image or \.txt file in any") as caught:
         read_examples(tmp_path)
     assert f"{tmp_path} has 2 class folders" in str(caught.value)
-    assert str(caught.value).endswith("Received: 1 .txt files")
+    assert str(caught.value).endswith("Received: 1 .md files")
 
 
 def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_names_that_are_not_utf8_are_escaped_and_work(tmp_path: Path) -> None:
 def test_empty_class_folders_and_loose_files_are_warned_of(tmp_path: Path) -> None:
     touch(tmp_path, "cat/a.png", "loose.png")
     (tmp_path / "dog").mkdir()
-    touch(tmp_path, "bird/notes.txt")
+    touch(tmp_path, "bird/notes.md", "loose.txt")
     found = read_examples(tmp_path)
     assert {one.labels for one in found.examples} == {("cat",)}
     empty, loose = found.warnings
@@ -195,3 +195,44 @@ def test_ten_thousand_classes_with_an_image_each(tmp_path: Path) -> None:
     found = read_examples(tmp_path)
     assert len(found.examples) == 10_000
     assert found.examples[7] == Example("00007/a.png", "00007", tmp_path / "00007" / "a.png")
+
+
+def test_text_files_are_examples_of_their_folder(tmp_path: Path) -> None:
+    touch(tmp_path, "spam/a.txt", "spam/deep/b.TXT", "ham/c.txt", "ham/d.md", "all.txt")
+    found = read_examples(tmp_path)
+    assert taken(found) == [
+        ("ham/c.txt", "ham"),
+        ("spam/a.txt", "spam"),
+        ("spam/deep/b.TXT", "spam"),
+    ]
+    assert found.skipped == {".md": 1}
+    (warning,) = found.warnings
+    assert warning.startswith("1 text lies in")
+
+
+@pytest.mark.parametrize(
+    ("files", "rarer", "told"),
+    [
+        (["cat/a.png", "cat/b", "cat/c.txt"], "cat/c.txt", "is a text among images"),
+        (["cat/a.png", "cat/b.txt"], "cat/b.txt", "is a text among images"),
+        (["cat/a.txt", "cat/b.txt", "dog/c.png"], "dog/c.png", "is an image among texts"),
+    ],
+)
+def test_of_a_mixture_the_rarer_kind_is_told_and_left_out(
+    tmp_path: Path, files: list[str], rarer: str, told: str
+) -> None:
+    touch(tmp_path, *files)
+    found = read_examples(tmp_path)
+    assert [path for path, _ in taken(found)] == [path for path in files if path != rarer]
+    assert told in problems(found)[rarer]
+    assert "mixes" in found.warnings[0]
+    assert found.warnings[0].endswith("s are left out")
+
+
+def test_a_class_of_the_rarer_kind_alone_is_named(tmp_path: Path) -> None:
+    touch(tmp_path, "cat/a.png", "dog/b.png", "bird/notes.txt")
+    mixed, empty = read_examples(tmp_path).warnings
+    assert mixed.endswith(
+        "mixes 2 images and 1 text: a data set holds one kind, and the texts are left out"
+    )
+    assert "1 class folder holds no image and is left out: 'bird'" in empty

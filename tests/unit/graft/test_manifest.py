@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
 
-from graft import Example, InvalidArgument, Problem, Text, read_examples
+from graft import Example, ExampleSet, InvalidArgument, Problem, Text, read_examples
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_a_missing_column_is_named_with_those_received(folder: Path) -> None:
     assert "the column 'label' is missing" in told
     assert told.endswith("Received: the columns 'path', 'class'")
     told = refused(write(folder, "m.csv", "url,label\nhttp://x/y.png,cat\n"))
-    assert "the column 'path' is missing; download" in told
+    assert "the column 'path' is missing, or 'text'; download" in told
 
 
 @pytest.mark.parametrize(
@@ -89,10 +90,18 @@ def test_a_missing_column_is_named_with_those_received(folder: Path) -> None:
         ("", "is empty"),
         ("path;label\na.png;cat\n", "'label' is missing; put commas between the cells"),
         ("path,label,Label\na.png,cat,dog\n", "the column 'label' stands twice"),
+        ("text,label,labels\nhi,x,y\n", "'label' and 'labels' exclude each other"),
+        ("text,label,path\nhi,x,a.png\n", "'path' and 'text' exclude each other"),
+        ("text,class\nhi,x\n", "'label' is missing. Received: the columns 'text', 'class'"),
+        ("words,label\nhi,x\n", "the column 'path' is missing, or 'text'. Received: the columns"),
+        ("text,label\nhi,a\0b\n", "row 1 (line 2), column 'label': a label holds no zero byte"),
+        ("t\0e\0x\0t\0,\0label\0\n", "'label' is missing. Received: the columns 't\\x00e"),
+        ("text,label\nhi,x\n".encode("utf-16"), "line 1 is not UTF-8"),
+        (b"PK\x03\x04\x14\x00\x06\x00\x08\x00\x00\x00!\x00\xb5\xa0", "line 1 is not UTF-8"),
         ("path,label\n", "has no rows; wanted one an example"),
         (b"path,label\na.png,caf\xe9\n", "line 2 is not UTF-8"),
         ("path,label\na.png," + "x" * 201 + "\n", "at most 200 bytes"),
-        ("path,label\na.png," + "x" * 200_000 + "\n", "is no CSV"),
+        ("path,label\na.png," + "x" * 200_000 + "\n", "at most 200 bytes"),
     ],
 )
 def test_a_malformed_csv_names_the_place(folder: Path, text: str | bytes, wanted: str) -> None:
@@ -132,8 +141,84 @@ def test_json_lines_with_numbers_as_labels_and_texts(folder: Path) -> None:
         ('{"path": ["a"], "label": "x"}', "column 'path': a text is wanted"),
         ('{"path": "\\ud800", "label": "x"}', "column 'path' is not Unicode"),
         ("[" * 100_000, "line 1 is no JSON object"),
+        (
+            '{"text": "hi", "label": null}',
+            "line 1, column 'label': a text is wanted. Received: None",
+        ),
+        ('{"text": "hi", "label": 1.5}', "column 'label': a text is wanted. Received: 1.5"),
+        ('{"text": "hi", "label": ["x"]}', "several go into the column 'labels'"),
+        ('{"text": "hi", "labels": "x"}', "column 'labels': a list is wanted. Received: 'x'"),
+        ('{"text": "hi", "labels": null}', "column 'labels': a list is wanted"),
+        ('{"text": "hi", "labels": ["x", null]}', "column 'labels': a text is wanted"),
+        ('{"text": "hi", "labels": ["x", " "]}', "column 'labels': a label is wanted"),
+        ('{"text": "hi", "label": "x", "labels": []}', "'label' and 'labels' exclude each other"),
+        ('{"text": "hi", "path": "a.png", "label": "x"}', "'path' and 'text' exclude each other"),
+        ('{"text": null, "label": "x"}', "line 1, column 'text': a text is wanted. Received: None"),
+        ('{"text": ["hi"], "label": "x"}', "column 'text': a text is wanted"),
+        ('{"text": "hi", "label": "a\\u0000"}', "a label holds no zero byte"),
         ("", "has no rows"),
     ],
 )
 def test_malformed_json_lines_name_the_place(folder: Path, text: str, wanted: str) -> None:
     assert wanted in refused(write(folder, "m.jsonl", text))
+
+
+def texts(found: ExampleSet) -> list[tuple[str, tuple[str, ...], str]]:
+    return [
+        (one.path, one.labels, one.source.text)
+        for one in found.examples
+        if isinstance(one.source, Text)
+    ]
+
+
+def test_texts_of_a_csv_are_named_by_their_rows(folder: Path) -> None:
+    path = write(
+        folder, "m.csv", b'\xef\xbb\xbftext,label\r\n"one,\r\ntwo",a\r\n\r\n"say ""hi""",b\r\n'
+    )
+    assert texts(read_examples(path)) == [
+        ("m.csv row 1 (line 2)", ("a",), "one,\r\ntwo"),
+        ("m.csv row 2 (line 5)", ("b",), 'say "hi"'),
+    ]
+
+
+def test_several_labels_of_a_csv_have_bars_between_them(folder: Path) -> None:
+    path = write(folder, "m.csv", "labels,text\nb| a,1\n,2\n|a||a|,3\n")
+    assert [labels for _, labels, _ in texts(read_examples(path))] == [("a", "b"), (), ("a",)]
+
+
+def test_several_labels_of_json_lines_are_a_list(folder: Path) -> None:
+    text = '{"text": "1", "labels": ["b", "a|c", 7]}\n{"text": 2, "labels": []}'
+    assert texts(read_examples(write(folder, "m.jsonl", text))) == [
+        ("m.jsonl line 1", ("7", "a|c", "b"), "1"),
+        ("m.jsonl line 2", (), "2"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        ("", "the text is blank"),
+        ('" \t"', "the text is blank"),
+        ("a\0b", "a zero byte is in no text"),
+        ("x" * (10 << 20), "larger than the 1048576 bytes of UTF-8 that one text may have"),
+    ],
+    ids=["empty", "blank", "binary", "10 MB"],
+)
+def test_a_bad_text_is_only_that_rows_problem_and_names_row_and_column(
+    folder: Path, bad: str, told: str
+) -> None:
+    path = write(folder, "m.csv", f"text,label\ngood,a\n{bad},b\nfine,b\n")
+    found = read_examples(path)
+    assert [text for *_, text in texts(found)] == ["good", "fine"]
+    (problem,) = [one.source for one in found.examples if isinstance(one.source, Problem)]
+    assert problem.message.startswith("m.csv row 2 (line 3), column 'text'")
+    assert told in problem.message
+    assert len(problem.message) < 400
+
+
+def test_a_text_of_a_hundred_thousand_characters_is_no_trouble(folder: Path) -> None:
+    before = csv.field_size_limit()
+    long = "日本 " * 33_334
+    path = write(folder, "m.csv", f"text,label\n{long},a\n")
+    assert texts(read_examples(path))[0][2] == long
+    assert csv.field_size_limit() == before

@@ -55,7 +55,7 @@ def test_what_is_no_file_is_named_as_it_was_typed(trained: Run, tmp_path: Path) 
 
 def test_predict_of_an_empty_folder_or_unknown_model(trained: Run, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    assert "holds no image files" in trained("predict", "hues", tmp_path / "empty").err
+    assert "holds no images or .txt files" in trained("predict", "hues", tmp_path / "empty").err
     done = trained("predict", "nobody", __file__)
     assert (done.code, done.out) == (1, "")
     assert "models/nobody" in done.err

@@ -32,16 +32,16 @@ def test_train_as_the_contract_has_it(up: Run, images: Path) -> None:
 def test_train_in_words(up: Run, images: Path) -> None:
     (images / "red" / "broken.png").write_bytes(b"no image")
     (images / "red" / "phone.heic").write_bytes(b"a photograph")
-    (images / "red" / "notes.txt").write_text("hello")
+    (images / "red" / "notes.md").write_text("hello")
     (images / "blue").mkdir()
     done = up("train", images, "--model", "hues")
     assert "hues version 1: accuracy 90.0% (95% interval 80.0% to 95.0%)" in done.out
     assert "graft report hues --html report.html" in done.out
     assert "6 examples of 2 classes" in done.err
-    assert "2 files rejected" in done.err
+    assert "2 examples rejected" in done.err
     assert "red/broken.png: " in done.err
     assert "  red/phone.heic: .heic files are not read" in done.err
-    assert "skipped 1 .txt file: no images" in done.err
+    assert "skipped 1 .md file: neither images nor texts" in done.err
     assert "'blue'" in done.err
 
 
