@@ -10,7 +10,7 @@ from graft.client.jobs import Job, JobEvent, Progress, TrainingResult
 from graft.client.models import Model, ModelVersion
 from graft.client.predictions import Prediction
 from graft.client.reports import ClassReport, ConfusedPair, Evaluation, Interval, Mistake, Report
-from graft.client.scoring import Scoring
+from graft.client.scored import Scoring
 from graft.client.training import Estimate, TrainingOptions
 from graft.client.upload import UploadProgress
 from graft.content import Problem, Text

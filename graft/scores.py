@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 Indices = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 ECE_BINS: Final = 15
 Z_95: Final = 1.959963984540054
@@ -58,21 +59,35 @@ def class_scores(truth: Indices, answer: Indices, labels: int) -> list[ClassScor
     right = np.bincount(truth[truth == answer], minlength=labels)
     are = np.bincount(truth, minlength=labels)
     called = np.bincount(answer, minlength=labels)
-    return [
-        ClassScore(
-            precision=float(right[c] / called[c]) if called[c] else None,
-            recall=float(right[c] / are[c]) if are[c] else None,
-            # 2 P R / (P + R) = 2 right / (called + are), which also holds where P or R is 0/0
-            f1=float(2 * right[c] / (called[c] + are[c])) if called[c] + are[c] else 0.0,
-            count=int(are[c]),
-        )
-        for c in range(labels)
-    ]
+    return [_class_score(*counts) for counts in zip(right, called, are, strict=True)]
+
+
+def _class_score(right: int, called: int, are: int) -> ClassScore:
+    return ClassScore(
+        precision=float(right / called) if called else None,
+        recall=float(right / are) if are else None,
+        # 2 P R / (P + R) = 2 right / (called + are), which also holds where P or R is 0/0
+        f1=float(2 * right / (called + are)) if called + are else 0.0,
+        count=int(are),
+    )
+
+
+def label_scores(truth: Bools, answer: Bools) -> list[ClassScore]:
+    """Score each label on its own where an item may have several, both bool [n, k]."""
+    right, are, called = ((x).sum(axis=0) for x in (truth & answer, truth, answer))
+    return [_class_score(*counts) for counts in zip(right, called, are, strict=True)]
+
+
+def micro_f1(truth: Bools, answer: Bools) -> float:
+    """F1 over all labels of all items together, bool [n, k]; 0 where there are none."""
+    called = int(truth.sum() + answer.sum())
+    return 2 * int((truth & answer).sum()) / called if called else 0.0
 
 
 def macro_f1(scores: list[ClassScore]) -> float:
-    """The mean F1 over the classes that occur among the examples; one at least."""
-    return float(np.mean([score.f1 for score in scores if score.count]))
+    """The mean F1 over the classes that occur among the examples; 0 where none does."""
+    found = [score.f1 for score in scores if score.count]
+    return float(np.mean(found)) if found else 0.0
 
 
 def log_loss(probability_of_truth: Floats) -> float:

@@ -22,7 +22,7 @@ from graft.cli.output import (
 from graft.cli.predict import ModelArgument
 from graft.client.blocking import Client
 from graft.client.reports import Evaluation, Interval
-from graft.client.scoring import Scoring
+from graft.client.scored import Scoring
 from graft.errors import InvalidArgument
 from graft.reading import read_examples
 
@@ -58,6 +58,7 @@ def document(scoring: Scoring) -> dict[str, Any]:
         "accuracy": scoring.accuracy.estimate,
         "accuracy_interval": scoring.accuracy,
         "macro_f1": scoring.macro_f1,
+        **({} if scoring.micro_f1 is None else {"micro_f1": scoring.micro_f1}),
         "log_loss": scoring.log_loss,
         "ece": scoring.ece,
         "per_class": {label: entry for label, entry in scoring.per_class.items() if entry.count},
@@ -105,8 +106,11 @@ def _warn_of_leaks(scoring: Scoring) -> None:
 
 def _tell(scoring: Scoring) -> None:
     say(f"{accuracy_words(scoring.accuracy)} on {scoring.count} examples")
+    if scoring.micro_f1 is not None:
+        say("an example counts as right when all its labels are answered and no other")
+    micro = "" if scoring.micro_f1 is None else f"micro F1 {scoring.micro_f1:.3f}   "
     say(
-        f"macro F1 {scoring.macro_f1:.3f}   log loss {scoring.log_loss:.3f}"
+        f"{micro}macro F1 {scoring.macro_f1:.3f}   log loss {scoring.log_loss:.3f}"
         f"   calibration error {scoring.ece:.3f}   unknown {scoring.unknown}"
     )
     rows = [

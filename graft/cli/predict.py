@@ -11,7 +11,7 @@ import typer
 from graft.cli.inputs import Input, read_inputs
 from graft.cli.output import JsonFlag, fail, naming, note, print_json, print_table
 from graft.client.blocking import Client
-from graft.client.predictions import Answer
+from graft.client.predictions import Answer, Prediction
 from graft.errors import GraftError, NotFound
 
 ModelArgument = Annotated[str, typer.Argument(help="NAME, NAME@ALIAS or NAME/VERSION.")]
@@ -58,12 +58,22 @@ def _answer(client: Client, model: str, asked: Sequence[Input], json: bool) -> i
             print_json(document(one.shown, answer))
         elif not isinstance(answer, GraftError):
             unknown = "yes" if answer.unknown else ""
-            rows.append([_short(one), answer.label, f"{answer.score:.3f}", unknown])
+            rows.append([_short(one), *told(answer), unknown])
     if rows:
         print_table(["input", "label", "score", "unknown"], rows)
     if gone:
         note("texts that are no files are labelled with --text")
     return bad
+
+
+def told(answer: Prediction) -> tuple[str, str]:
+    """The label and its score; of several labels all that the item bears, or that it bears none."""
+    if answer.labels is None:
+        return answer.label, f"{answer.score:.3f}"
+    if not answer.labels:
+        return "(no label)", ""
+    scores = (f"{answer.scores[label]:.3f}" for label in answer.labels if label in answer.scores)
+    return ", ".join(answer.labels), ", ".join(scores)
 
 
 def _short(one: Input) -> str:
@@ -83,4 +93,5 @@ def document(shown: str, answer: Answer) -> dict[str, Any]:
         "unknown": answer.unknown,
         "scores": answer.scores,
         "version": answer.version,
+        **({} if answer.labels is None else {"labels": answer.labels}),
     }

@@ -17,7 +17,8 @@ from graft.client.leaks import find_leaks
 from graft.client.models import Models
 from graft.client.predictions import Answer, Prediction, Predictor
 from graft.client.reports import Report
-from graft.client.scoring import Scoring, score_examples
+from graft.client.scored import Scoring
+from graft.client.scoring import score_examples
 from graft.client.training import Estimate, TrainingOptions
 from graft.client.upload import UploadProgress
 from graft.content import Item

@@ -23,7 +23,7 @@ from graft.client.jobs import Job, JobEvent
 from graft.client.loop import LoopThread
 from graft.client.predictions import Answer, Prediction
 from graft.client.reports import Report
-from graft.client.scoring import Scoring
+from graft.client.scored import Scoring
 from graft.client.training import Estimate, TrainingOptions
 from graft.client.upload import UploadProgress
 from graft.content import Item

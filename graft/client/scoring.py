@@ -5,50 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from graft import scores
-from graft.client.leaks import Leaks
 from graft.client.predictions import Prediction, Predictor
 from graft.client.reports import Interval
+from graft.client.scored import Scoring
+from graft.client.several import score_several
 from graft.content import Item, Problem
 from graft.errors import GraftError, InvalidArgument
 from graft.examples import Example
-from graft.scores import ClassScore
 
 _LEVEL = 0.95
 _SHOWN = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Scoring:
-    """How a model does on examples it has not seen.
-
-    Every figure is over the `count` examples that could be read and whose label the model knows.
-    `unknown` of them were flagged "I don't know"; they are judged by their label all the same.
-    `unseen` counts examples by labels that the model does not know: no answer to them could be
-    right, so they are told here and in no figure; `unseen_unknown` of them were flagged, and
-    `unseen_paths` names the first of each label.
-    `problems` are the paths that could not be answered, with why. Versions are those that answered.
-    `leaks`: examples that the model was trained on, or on one nearly the same; they are in the
-    figures, and make them too good.
-    """
-
-    accuracy: Interval
-    macro_f1: float
-    log_loss: float
-    ece: float
-    per_class: Mapping[str, ClassScore]
-    count: int
-    unknown: int
-    unseen: Mapping[str, int]
-    unseen_unknown: int
-    unseen_paths: Mapping[str, str]
-    problems: Mapping[str, str]
-    versions: tuple[int, ...]
-    leaks: Leaks = field(default_factory=Leaks)
 
 
 async def score_examples(
@@ -61,12 +31,7 @@ async def score_examples(
     """Predict the examples and score the answers; raise InvalidArgument when none can be scored."""
     labels = await predictor.labels(model)
     problems = {one.path: one.source.message for one in examples if isinstance(one.source, Problem)}
-    problems |= {one.path: _not_one_label(one) for one in examples if len(one.labels) != 1}
-    usable = [
-        (one, one.source)
-        for one in examples
-        if not isinstance(one.source, Problem) and len(one.labels) == 1
-    ]
+    usable = [(one, one.source) for one in examples if not isinstance(one.source, Problem)]
     answered: list[tuple[Example, Prediction]] = []
     items: list[Item] = [source for _, source in usable]
     async with aclosing(predictor.predict_each(model, items)) as answers:
@@ -91,7 +56,25 @@ def score(
     labels: Sequence[str],
     problems: Mapping[str, str],
 ) -> Scoring:
-    """Score the predictions of examples of one label by a model that knows `labels`."""
+    """Score the predictions of a model that knows `labels`; raise InvalidArgument when none can be
+    scored."""
+    if any(prediction.labels is not None for _, prediction in answered):
+        found = score_several(answered, labels, problems, _LEVEL)
+        if found is not None:
+            return found
+        strange = [(label, prediction) for one, prediction in answered for label in one.labels]
+        raise InvalidArgument(_nothing_to_score(labels, strange, problems))
+    several = [one for one, _ in answered if len(one.labels) != 1]
+    problems = {**problems, **{one.path: _not_one_label(one) for one in several}}
+    return _score_single([pair for pair in answered if len(pair[0].labels) == 1], labels, problems)
+
+
+def _score_single(
+    answered: Sequence[tuple[Example, Prediction]],
+    labels: Sequence[str],
+    problems: Mapping[str, str],
+) -> Scoring:
+    """The same of a model of one label an item, and examples of one label."""
     index = {label: number for number, label in enumerate(labels)}
     pairs = [(one.labels[0], prediction) for one, prediction in answered]
     seen = [pair for pair in pairs if pair[0] in index]

@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 
-from graft.common.v1 import info_service_pb2, info_service_pb2_grpc
+from graft.common.v1 import content_pb2, info_service_pb2, info_service_pb2_grpc
 from graft.model.v1 import evaluation_pb2
 from graft.trainer.v1 import (
+    dataset_service_pb2,
     model_service_pb2,
     model_service_pb2_grpc,
     training_job_pb2,
@@ -101,6 +102,47 @@ def test_the_report_adds_up(trainer: grpc.Channel) -> None:
     assert report.accuracy.low < report.accuracy.estimate < report.accuracy.high
     assert sum(candidate.chosen for candidate in report.candidates) == 1
     assert b"<html" in answer.html
+
+
+def bearing(first: int, count: int) -> list[tuple[frozenset[str], bytes]]:
+    """Pictures that show none, one or two of three digits, in turn."""
+    shown = [(), ("0",), ("1",), ("2",), ("0", "1"), ("1", "2"), ("2", "0")]
+    return [
+        (
+            frozenset(digits_of),
+            digits.beside(*((label, first + number // len(shown)) for label in digits_of)),
+        )
+        for number in range(count)
+        for digits_of in [shown[number % len(shown)]]
+    ]
+
+
+def test_pictures_of_several_labels_become_a_model_that_answers_all_of_them(
+    trainer: grpc.Channel, predictor: grpc.Channel
+) -> None:
+    examples = [
+        dataset_service_pb2.Example(
+            path=f"{number}.png",
+            labels=sorted(labels),
+            content=content_pb2.Content(image=image),
+        )
+        for number, (labels, image) in enumerate(bearing(0, 105))
+    ]
+    blank = next(n for n, one in enumerate(examples) if not one.labels)
+    examples = [one for n, one in enumerate(examples) if one.labels or n == blank]
+    calls.import_examples(trainer, "several", iter(examples))
+    job = calls.finish(trainer, calls.create_job(trainer, "several", "several").name)
+    assert job.state == SUCCEEDED, job.error
+    request = model_service_pb2.GetEvaluationRequest(name=f"{calls.PROJECT}/models/several")
+    report = model_service_pb2_grpc.ModelServiceStub(trainer).GetEvaluation(request).evaluation
+    assert report.several_labels
+    assert report.micro_f1 > 0.6
+    fresh = bearing(HELD_OUT - 10, 63)
+    answer = calls.predict(predictor, "several", [image for _, image in fresh])
+    given = [{one.label for one in each.borne.labels} for each in answer.predictions]
+    right = [labels == said for (labels, _), said in zip(fresh, given, strict=True) if labels]
+    assert all(each.HasField("borne") for each in answer.predictions)
+    assert sum(right) / len(right) > 0.5
 
 
 def test_an_alias_moves_under_load_without_a_failed_request(

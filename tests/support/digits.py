@@ -43,6 +43,16 @@ def picture(label: str, number: int, side: int = SIDE) -> bytes:
     return out.getvalue()
 
 
+def beside(*digits: tuple[str, int], places: int = 2) -> bytes:
+    """One PNG file with these pictures side by side, white where there are fewer than places."""
+    whole = Image.new("L", (SIDE * places, SIDE), 255)
+    for place, (label, number) in enumerate(digits):
+        whole.paste(Image.open(io.BytesIO(picture(label, number))), (SIDE * place, 0))
+    out = io.BytesIO()
+    whole.save(out, "PNG", compress_level=1)
+    return out.getvalue()
+
+
 def examples(*, first: int, count: int, side: int = SIDE) -> Iterator[dataset_service_pb2.Example]:
     """`count` examples of each digit, from number `first` on; there are 174 of each at least."""
     for label in LABELS:

@@ -6,6 +6,8 @@ import json
 import os
 from pathlib import Path
 
+from graft import Prediction
+from graft.cli.predict import document, told
 from tests.support.command import Run
 
 
@@ -59,3 +61,16 @@ def test_predict_of_an_empty_folder_or_unknown_model(trained: Run, tmp_path: Pat
     done = trained("predict", "nobody", __file__)
     assert (done.code, done.out) == (1, "")
     assert "models/nobody" in done.err
+
+
+def test_all_labels_that_an_item_bears_are_told() -> None:
+    scores = {"dog": 0.9, "cat": 0.6, "sofa": 0.1}
+    version = "projects/p/models/m/versions/1"
+    both = Prediction("dog", 0.9, False, scores, version, ("dog", "cat"))
+    assert told(both) == ("dog, cat", "0.900, 0.600")
+    assert document("a.jpg", both)["labels"] == ("dog", "cat")
+    none = Prediction("dog", 0.3, False, {"dog": 0.3}, version, ())
+    assert told(none) == ("(no label)", "")
+    one = Prediction("dog", 0.9, False, scores, version)
+    assert told(one) == ("dog", "0.900")
+    assert "labels" not in document("a.jpg", one)
