@@ -38,6 +38,7 @@ class Task(StrEnum):
 
     AUTO = "auto"
     CLASSIFICATION = "classification"
+    MULTI_LABEL = "multi-label"
     DETECTION = "detection"
 
 
@@ -62,7 +63,7 @@ def train(
     path: PathArgument,
     model: ModelOption,
     task: Annotated[
-        Task, typer.Option(help="auto is classification; detection is not in this version.")
+        Task, typer.Option(help="auto is what the labels say; detection is not in this version.")
     ] = Task.AUTO,
     backbone: BackboneOption = "auto",
     budget: BudgetOption = "",

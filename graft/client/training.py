@@ -21,6 +21,7 @@ AUTO: Final = "auto"
 _TASKS: Final = {
     AUTO: model_pb2.TASK_UNSPECIFIED,
     "classification": model_pb2.TASK_CLASSIFICATION,
+    "multi-label": model_pb2.TASK_MULTI_LABEL,
 }
 
 

@@ -13,7 +13,11 @@ from services.trainer import backbone_choice
 
 T = TypeVar("T")
 
-_TASKS: Final = (model_pb2.TASK_UNSPECIFIED, model_pb2.TASK_CLASSIFICATION)
+_TASKS: Final = (
+    model_pb2.TASK_UNSPECIFIED,
+    model_pb2.TASK_CLASSIFICATION,
+    model_pb2.TASK_MULTI_LABEL,
+)
 
 
 def parse_field(field: str, parse: Callable[[str], T], text: str) -> T:
@@ -32,7 +36,7 @@ def check_spec(parent: str, spec: pb.TrainingSpec) -> str:
     model = parse_field("spec.model", ModelName.parse, spec.model)
     for field, found in (("spec.dataset", dataset.project), ("spec.model", model.project)):
         _check(found == project, field, f"it must lie in {parent}, like the job", found)
-    _check(spec.task in _TASKS, "spec.task", "only classification is known", spec.task)
+    _check(spec.task in _TASKS, "spec.task", "one label an item or several are known", spec.task)
     _check(spec.seed >= 0, "spec.seed", "it must be 0 or more", spec.seed)
     version = spec.dataset_version
     _check(version >= 0, "spec.dataset_version", "it must be 0 or more", version)

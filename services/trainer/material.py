@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from graft.embedder.v1 import backbone_pb2
 from graft.errors import FailedPrecondition, Internal
-from graft.model.v1 import evaluation_pb2
+from graft.model.v1 import evaluation_pb2, model_pb2
 from graft.names import DatasetName
 from graft.trainer.v1 import training_job_pb2 as pb
 from services.common.store import Store
@@ -189,7 +189,24 @@ def gather(store: Store, spec: pb.TrainingSpec) -> Material:
     labels = tuple(sorted({label for row in used for label in row.labels}))
     material = Material(snapshot, tuple(numbers), used, labels, catalogue, store)
     check_trainable(material)
+    check_task(material, spec.task)
     return material
+
+
+def check_task(material: Material, task: model_pb2.Task) -> None:
+    """Raise FailedPrecondition where the task that was asked for is not that of the labels."""
+    several = material.multi_label
+    wanted = model_pb2.TASK_MULTI_LABEL if several else model_pb2.TASK_CLASSIFICATION
+    if task in (model_pb2.TASK_UNSPECIFIED, wanted):
+        return
+    what = "some example bears several labels" if several else "no example bears several labels"
+    raise FailedPrecondition(
+        f"{material.snapshot.name}: {what}, so that the task is"
+        f" {model_pb2.Task.Name(wanted)}; ask for that, or for none. Received:"
+        f" {model_pb2.Task.Name(task)}",
+        reason="DATASET_UNTRAINABLE",
+        metadata={"classes": str(len(material.labels)), "examples": str(len(material.rows))},
+    )
 
 
 def check_trainable(material: Material) -> None:

@@ -142,3 +142,24 @@ def test_texts_that_differ_by_little_are_one_group_and_are_shown_shortened(tmp_p
     assert found.summary().modality == backbone_pb2.MODALITY_TEXT
     assert group["1"] == group["2"] != group["3"]
     assert set(shown.values()) == {files[0][2], files[1][2], ("cancel it " * 20)[:-1] + "..."}
+
+
+@pytest.mark.parametrize(
+    ("labels", "task", "other"),
+    [
+        ("a|b", "TASK_MULTI_LABEL", "TASK_CLASSIFICATION"),
+        ("b", "TASK_CLASSIFICATION", "TASK_MULTI_LABEL"),
+    ],
+)
+def test_a_task_that_is_not_that_of_the_labels_is_refused(
+    tmp_path: Path, labels: str, task: str, other: str
+) -> None:
+    files: Files = [(labels, "1", "one"), ("a", "2", "two")]
+    with open_store(str(tmp_path), {}) as store:
+        bring(store, NAME, files)
+        for fitting in ("TASK_UNSPECIFIED", task):
+            spec = pb.TrainingSpec(dataset=str(NAME), dataset_version=1, task=fitting)
+            assert gather(store, spec).labels == ("a", "b")
+        spec = pb.TrainingSpec(dataset=str(NAME), dataset_version=1, task=other)
+        with pytest.raises(FailedPrecondition, match=f"the task is {task}; .* Received: {other}"):
+            gather(store, spec)
