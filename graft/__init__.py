@@ -13,7 +13,7 @@ from graft.client.reports import ClassReport, ConfusedPair, Evaluation, Interval
 from graft.client.scored import Scoring
 from graft.client.training import Estimate, TrainingOptions
 from graft.client.upload import UploadProgress
-from graft.content import Problem, Text
+from graft.content import Problem, Text, Url
 from graft.errors import (
     AlreadyExists,
     Cancelled,
@@ -77,6 +77,7 @@ __all__ = [
     "TrainingResult",
     "Unavailable",
     "UploadProgress",
+    "Url",
     "__version__",
     "read_examples",
 ]

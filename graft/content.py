@@ -10,7 +10,9 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
+from graft import download
 from graft.common.v1 import content_pb2, error_reason_pb2, problem_pb2
 from graft.errors import GraftError, InvalidArgument, NotFound
 
@@ -22,8 +24,15 @@ class Text:
     text: str
 
 
-Item = bytes | str | os.PathLike[str] | Text
-"""An image file's bytes, the path of an image or .txt file (str or Path), or a Text."""
+@dataclass(frozen=True, slots=True)
+class Url:
+    """Where an image or .txt file can be fetched."""
+
+    url: str
+
+
+Item = bytes | str | os.PathLike[str] | Text | Url
+"""An image file's bytes, the path of an image or .txt file (str or Path), a Text, or a Url."""
 
 TEXT_EXTENSION: Final = ".txt"
 
@@ -64,11 +73,16 @@ def display_path(path: str | os.PathLike[str]) -> str:
 
 def item_name(item: Item, position: int) -> str:
     """Answer how error texts call an item: its path, or its place among the items."""
+    if isinstance(item, Url):
+        return item.url
     return f"items[{position}]" if isinstance(item, bytes | Text) else display_path(item)
 
 
 def item_size(item: Item) -> int:
-    """Answer the size in bytes that an item takes on the wire; raise like `load` for a file."""
+    """Answer the size in bytes that an item takes on the wire, 0 for a Url, of which it is not
+    known; raise like `load` for a file."""
+    if isinstance(item, Url):
+        return 0
     if isinstance(item, bytes):
         return len(item)
     if isinstance(item, Text):
@@ -83,18 +97,24 @@ def item_size(item: Item) -> int:
         raise file_error(item, error) from error
 
 
-def load(item: Item) -> content_pb2.Content:
-    """Read an item for the wire; raise NotFound or InvalidArgument naming the file."""
+def load(item: Item, *, limit: int = download.MAX_BYTES) -> content_pb2.Content:
+    """Read an item for the wire; raise NotFound or InvalidArgument naming the file, of a Url what
+    `fetch` raises, for one larger than `limit` bytes, too."""
     if isinstance(item, bytes):
         return content_pb2.Content(image=item)
     if isinstance(item, Text):
         return content_pb2.Content(text=_encoded(item.text).decode())
-    try:
-        data = Path(item).read_bytes()
-    except (OSError, ValueError) as error:
-        raise file_error(item, error) from error
+    if isinstance(item, Url):
+        most = MAX_TEXT_BYTES if is_text(item) else limit
+        data, shown = download.fetch(item.url, most), item.url
+    else:
+        shown = display_path(item)
+        try:
+            data = Path(item).read_bytes()
+        except (OSError, ValueError) as error:
+            raise file_error(item, error) from error
     if is_text(item):
-        return content_pb2.Content(text=decode_text(data, display_path(item)))
+        return content_pb2.Content(text=decode_text(data, shown))
     return content_pb2.Content(image=data)
 
 
@@ -102,6 +122,8 @@ def is_text(item: Item) -> bool:
     """Whether an item is a text: a Text, or a file by its name."""
     if isinstance(item, bytes | Text):
         return isinstance(item, Text)
+    if isinstance(item, Url):
+        return urlsplit(item.url).path.lower().endswith(TEXT_EXTENSION)
     return os.path.splitext(os.fsdecode(item))[1].lower() == TEXT_EXTENSION
 
 

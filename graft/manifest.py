@@ -1,9 +1,9 @@
 """Manifests: a CSV or JSONL file with one labelled example a row.
 
-Columns: `path` (relative to the manifest) or `text`, and `label` or `labels`. Several labels have
-bars between them in a CSV file and are a list in JSONL; nothing means none. A malformed manifest is
-an error that names the row and the column, and nothing of it is used; a file that is missing or a
-text that is blank is only that row's problem.
+Columns: `path` (relative to the manifest), `url` or `text`, and `label` or `labels`. Several labels
+have bars between them in a CSV file and are a list in JSONL; nothing means none. A malformed
+manifest is an error that names the row and the column, and nothing of it is used; a file that is
+missing or a text that is blank is only that row's problem.
 """
 
 from __future__ import annotations
@@ -21,18 +21,20 @@ from graft.content import (
     Item,
     Problem,
     Text,
+    Url,
     decode_utf8,
     display_path,
     file_error,
     too_large,
 )
+from graft.download import check_url
 from graft.errors import InvalidArgument
 from graft.examples import Example, ExampleSet, check_label, problem_of_mode, problem_of_name
 
 MAX_CELL_CHARACTERS: Final = 64 << 20
 """Of one cell of a CSV file; what a text may have is far less, and told of its row alone."""
 LABEL_SEPARATOR: Final = "|"
-SOURCES: Final = ("path", "text")
+SOURCES: Final = ("path", "url", "text")
 _LABELS: Final = ("label", "labels")
 
 _Row = tuple[str, Mapping[str, Any]]
@@ -113,18 +115,19 @@ def _check_header(where: str, cells: list[str]) -> list[str]:
         hint = "; put commas between the cells" if len(header) == 1 and ";" in header[0] else ""
         raise InvalidArgument(f"{where}: the column 'label' is missing{hint}. {received}")
     if not set(SOURCES) & set(header):
-        hint = "; download what 'url' names and give paths" if "url" in header else ""
-        raise InvalidArgument(f"{where}: the column 'path' is missing, or 'text'{hint}. {received}")
+        raise InvalidArgument(
+            f"{where}: the column 'path' is missing, or 'url', or 'text'. {received}"
+        )
     for columns in (_LABELS, SOURCES):
         _check_one(where, columns, header)
     return header
 
 
-def _check_one(where: str, columns: tuple[str, str], header: Collection[str]) -> None:
-    first, second = columns
-    if first in header and second in header:
+def _check_one(where: str, columns: Sequence[str], header: Collection[str]) -> None:
+    found = [repr(column) for column in columns if column in header]
+    if len(found) > 1:
         raise InvalidArgument(
-            f"{where}: the columns {first!r} and {second!r} exclude each other; remove or rename"
+            f"{where}: the columns {' and '.join(found)} exclude each other; remove or rename"
             f" one. Received: {', '.join(map(repr, header))}"[: 2 * _SHOWN]
         )
 
@@ -166,6 +169,9 @@ def _example(manifest: Path, where: str, cells: Mapping[str, Any]) -> Example:
     if "text" in cells:
         name = f"{display_path(manifest.name)} {where}"
         return Example(name, labels, _text(name, _unicode(full, "text", cells["text"])))
+    if "url" in cells:
+        url = _cell(full, cells, "url")
+        return Example(url, labels, _url(f"{display_path(manifest.name)} {where}", url))
     name = _cell(full, cells, "path")
     return Example(name, labels, _source(manifest.parent / name, name))
 
@@ -178,6 +184,14 @@ def _labels(where: str, cells: Mapping[str, Any]) -> Sequence[str]:
     if not isinstance(found, list):
         raise InvalidArgument(f"{place}: a list is wanted. Received: {repr(found)[:_SHOWN]}")
     return [check_label(_unicode(where, "labels", label), place) for label in found]
+
+
+def _url(name: str, url: str) -> Url | Problem:
+    """The URL of a row, or what is wrong with it."""
+    try:
+        return Url(check_url(url))
+    except InvalidArgument as error:
+        return Problem("INVALID_ARGUMENT", f"{name}, column 'url': {error.message}")
 
 
 def _text(name: str, text: str) -> Text | Problem:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from graft.client.connection import ServerInfo
-from graft.content import MESSAGE_SLACK_BYTES, Item, is_text, item_name, item_size, too_large
+from graft.content import MESSAGE_SLACK_BYTES, Item, Url, is_text, item_name, item_size, too_large
 from graft.errors import GraftError, InvalidArgument
 
 REQUEST_ITEMS: Final = 64
@@ -59,7 +59,7 @@ def _checked_size(item: Item, position: int, limit: int) -> int | GraftError:
     except GraftError as error:
         return error
     if size <= limit:
-        return size + _ITEM_OVERHEAD_BYTES
+        return (limit if isinstance(item, Url) else size) + _ITEM_OVERHEAD_BYTES
     problem = too_large(item_name(item, position), size, limit, text=is_text(item))
     return InvalidArgument(
         problem.message, reason=problem.reason, metadata={"limit": str(limit), "unit": "bytes"}

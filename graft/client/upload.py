@@ -128,7 +128,7 @@ def pack(example: Example, limits: ServerInfo) -> Any:
             if size > limit:
                 problem = too_large(path, size, limit, text=text)
             else:
-                packed.content.CopyFrom(load(example.source))
+                packed.content.CopyFrom(load(example.source, limit=limit))
         except GraftError as error:
             problem = Problem.from_error(error)
     if problem is not None:

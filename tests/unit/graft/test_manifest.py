@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from graft import Example, ExampleSet, InvalidArgument, Problem, Text, read_examples
+from graft import Example, ExampleSet, InvalidArgument, Problem, Text, Url, read_examples
 
 
 @pytest.fixture
@@ -74,8 +74,6 @@ def test_a_missing_column_is_named_with_those_received(folder: Path) -> None:
     told = refused(write(folder, "m.csv", "path,class\na.png,cat\n"))
     assert "the column 'label' is missing" in told
     assert told.endswith("Received: the columns 'path', 'class'")
-    told = refused(write(folder, "m.csv", "url,label\nhttp://x/y.png,cat\n"))
-    assert "the column 'path' is missing, or 'text'; download" in told
 
 
 @pytest.mark.parametrize(
@@ -93,7 +91,7 @@ def test_a_missing_column_is_named_with_those_received(folder: Path) -> None:
         ("text,label,labels\nhi,x,y\n", "'label' and 'labels' exclude each other"),
         ("text,label,path\nhi,x,a.png\n", "'path' and 'text' exclude each other"),
         ("text,class\nhi,x\n", "'label' is missing. Received: the columns 'text', 'class'"),
-        ("words,label\nhi,x\n", "the column 'path' is missing, or 'text'. Received: the columns"),
+        ("words,label\nhi,x\n", "the column 'path' is missing, or 'url', or 'text'. Received: "),
         ("text,label\nhi,a\0b\n", "row 1 (line 2), column 'label': a label holds no zero byte"),
         ("t\0e\0x\0t\0,\0label\0\n", "'label' is missing. Received: the columns 't\\x00e"),
         ("text,label\nhi,x\n".encode("utf-16"), "line 1 is not UTF-8"),
@@ -222,3 +220,13 @@ def test_a_text_of_a_hundred_thousand_characters_is_no_trouble(folder: Path) -> 
     path = write(folder, "m.csv", f"text,label\n{long},a\n")
     assert texts(read_examples(path))[0][2] == long
     assert csv.field_size_limit() == before
+
+
+def test_urls_are_taken_as_they_are_and_fetched_later(folder: Path) -> None:
+    text = "url,label\nhttps://example.com/a.png?x=1,cat\nfile:///etc/passwd,dog\n"
+    good, bad = read_examples(write(folder, "m.csv", text)).examples
+    assert good == Example(
+        "https://example.com/a.png?x=1", "cat", Url("https://example.com/a.png?x=1")
+    )
+    assert isinstance(bad.source, Problem)
+    assert bad.source.message.startswith("m.csv row 2 (line 3), column 'url': a URL of http")
