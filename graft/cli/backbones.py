@@ -58,7 +58,8 @@ def import_backbone(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="HANDLE|DIR|TAR", help="A TF-Hub handle, a SavedModel, or a .tar.gz."
+            metavar="HANDLE|DIR|FILE",
+            help="A TF-Hub handle, a SavedModel, a .tar.gz, or a .whl with a sentence encoder.",
         ),
     ],
     name: Annotated[str, typer.Option("--name", help="The name in the catalogue.")],
@@ -114,7 +115,8 @@ def _mib(backbone: Backbone) -> str:
 
 def _tell(backbone: Backbone) -> None:
     say(f"{backbone.name}  {backbone.digest[:_DIGEST_SHOWN]}  {_mib(backbone)} MiB")
-    say(f"  reads {backbone.modality}s of {_size(backbone)}: {backbone.preprocessing}")
+    size = f" of {_size(backbone)}" if backbone.input_size else ""
+    say(f"  reads {backbone.modality}s{size}: {backbone.preprocessing}")
     for endpoint in backbone.endpoints:
         say(f"  {endpoint.name}: {endpoint.dim} numbers")
     for what, text in (

@@ -8,6 +8,7 @@ import os
 import graft
 from graft.channel import MAX_MESSAGE_BYTES
 from graft.common.v1 import info_service_pb2
+from graft.content import MAX_TEXT_BYTES
 from graft.embedder.v1 import embedder_service_pb2_grpc
 from services.common import cpu, server
 from services.common.backbones.catalogue import Cache
@@ -51,6 +52,7 @@ def _info(settings: Settings) -> info_service_pb2.GetServerInfoResponse:
         max_items_per_request=_max_items(settings),
         max_image_bytes=DEFAULT_LIMITS.max_bytes,
         max_image_pixels=DEFAULT_LIMITS.max_pixels,
+        max_text_bytes=MAX_TEXT_BYTES,
     )
 
 

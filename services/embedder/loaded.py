@@ -14,10 +14,13 @@ from services.common.backbones import catalogue
 from services.common.blocking import Bridge
 from services.common.store.base import Store
 from services.embedder import maps as feature_maps
+from services.embedder import texts
+from services.embedder.backbones import bundled
 from services.embedder.batching.batcher import Batcher
 from services.embedder.engines.base import Engine
 from services.embedder.pipeline import Pipeline, Workshop
-from services.embedder.preprocess import parse
+from services.embedder.preprocess import Preprocess, parse
+from services.embedder.texts import TextIntake
 
 MAX_LOADED = 8
 """Backbones in memory at once; the least recently asked for goes, when it is idle."""
@@ -87,7 +90,7 @@ class Backbones:
 
     async def find(self, name: str) -> backbone_pb2.Backbone:
         """What the catalogue says of a name now."""
-        return await self._reading.run(catalogue.find, self._store, BackboneName.parse(name))
+        return await self._reading.run(bundled.find, self._store, BackboneName.parse(name))
 
     async def names(self) -> list[str]:
         """The names in the catalogue, ascending."""
@@ -143,8 +146,7 @@ class Backbones:
         batcher = Batcher(engine, self._workshop.device, limit_items=room, on_death=self._on_death)
         batcher.start()
         metrics.BACKBONES_LOADED.labels(engine.name).inc()
-        preprocess = parse(backbone.preprocessing)
-        return Loaded(backbone, Pipeline(engine, preprocess, self._workshop, batcher))
+        return Loaded(backbone, Pipeline(engine, intake_of(backbone), self._workshop, batcher))
 
     async def _make_room(self) -> None:
         """Lets the least recently used idle backbone go when there are as many as may be."""
@@ -159,6 +161,12 @@ class Backbones:
         pipeline = self._tasks.pop(key).result().pipeline
         metrics.BACKBONES_LOADED.labels(pipeline.engine.name).dec()
         await pipeline.close(0.0)
+
+
+def intake_of(backbone: backbone_pb2.Backbone) -> Preprocess | TextIntake:
+    """What stands between a content and the backbone."""
+    of_texts = backbone.modality == backbone_pb2.MODALITY_TEXT
+    return (texts.parse if of_texts else parse)(backbone.preprocessing)
 
 
 def _succeeded(task: asyncio.Task[Loaded]) -> bool:

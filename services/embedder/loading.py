@@ -29,11 +29,14 @@ class Loader:
         """
         # Imported here: importing TensorFlow takes seconds, and the service answers meanwhile.
         from services.embedder.engines.choose import load_engine
+        from services.embedder.engines.texts import load_text_engine
         from services.embedder.engines.tuned import load_tail
 
         folder, options = self._cache.fetch(backbone), self._options
         if backbone.trunk:
             return load_tail(folder, backbone, self._trunk(backbone), options=options, maps=maps)
+        if backbone.modality == backbone_pb2.MODALITY_TEXT:
+            return load_text_engine(folder, max_batch=options.max_batch, maps=maps)
         height, width = backbone.input_size
         return load_engine(
             folder, height=height, width=width, options=options, name=backbone.name, maps=maps

@@ -1,4 +1,6 @@
-"""Feature maps in an answer: which requests for them can be met, found from the catalogue alone.
+"""Maps in an answer: which requests for them can be met, found from the catalogue alone.
+
+The states of a text are its map: along one axis, the word pieces, in place of two.
 
 Maps are large: a vector of 320 numbers is the mean over a map of 15,680. So what is asked for at
 once is bounded in bytes, on the way out and, over all requests, in memory.
@@ -29,9 +31,10 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 def shapes_of(backbone: backbone_pb2.Backbone) -> Shapes:
-    """The spatial endpoints and the shapes of one item's maps, (height, width, channels)."""
+    """The endpoints that are maps and the shapes of one item's: (height, width, channels), or of
+    states (tokens, channels) with the most tokens there can be."""
     shapes = {endpoint.name: tuple(endpoint.shape) for endpoint in backbone.endpoints}
-    return {name: shape for name, shape in shapes.items() if len(shape) == 3}
+    return {name: shape for name, shape in shapes.items() if len(shape) > 1}
 
 
 def room(backbone: backbone_pb2.Backbone) -> int:

@@ -18,8 +18,9 @@ from services.common.blocking import MAX_WAITING_PER_THREAD, Bridge
 from services.common.image import DEFAULT_LIMITS, ImageLimits, decode_picture
 from services.embedder.batching.batcher import Batcher, Embedded
 from services.embedder.device import Device
-from services.embedder.engines.base import DEFAULT, Engine, Vectors
+from services.embedder.engines.base import DEFAULT, Engine, Item, Vectors
 from services.embedder.preprocess import Preprocess
+from services.embedder.texts import TextIntake
 from services.embedder.views import AS_IT_IS, View
 
 SLOTS = 96
@@ -44,8 +45,8 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """endpoint -> float32 [items, dim], or [items, h, w, channels] of an engine of maps, in the
-    order of the request."""
+    """endpoint -> float32 [items, dim], or of an engine of maps [items, h, w, channels], or [items,
+    tokens, channels], in the order of the request."""
 
     vectors: Vectors
     timings: Timings
@@ -85,10 +86,14 @@ class Pipeline:
     """One backbone at work. Every item passes admission, decoding, the queue and the device."""
 
     def __init__(
-        self, engine: Engine, preprocess: Preprocess, workshop: Workshop, batcher: Batcher
+        self,
+        engine: Engine,
+        intake: Preprocess | TextIntake,
+        workshop: Workshop,
+        batcher: Batcher,
     ) -> None:
         self.engine = engine
-        self._preprocess = preprocess
+        self._intake = intake
         self._workshop = workshop
         self._batcher = batcher
 
@@ -100,9 +105,10 @@ class Pipeline:
         view: View = AS_IT_IS,
         deadline: float | None = None,
     ) -> Answer:
-        """Embeds all items (image files) or raises the error of the first bad one, naming it.
+        """Embeds all items or raises the error of the first bad one, naming it.
 
-        `deadline` is on the clock of time.monotonic. Raises Unavailable when there is no room.
+        An item is an image file, or a text in UTF-8. `deadline` is on the clock of time.monotonic.
+        Raises Unavailable when there is no room.
         """
         started = time.monotonic()
         self._check_endpoints(endpoints)
@@ -160,23 +166,26 @@ class Pipeline:
         try:
             return await self._one(data, wish)
         except (InvalidArgument, ResourceExhausted) as error:
-            raise at_item(error, index) from error
+            raise at_item(error, index, self._kind) from error
 
     async def _one(self, data: bytes, wish: _Wish) -> _Done:
         async with self._workshop.slots:
             if wish.deadline is not None and time.monotonic() >= wish.deadline:
                 text = "the deadline passed before the item was decoded; allow more time"
                 raise DeadlineExceeded(text)
-            item, decode_s = await self._workshop.decoders.run(self._prepare, data, wish.view)
+            item, decode_s = await self._prepared(data, wish.view)
             embedded = await self._batcher.embed(item, wish.endpoints, wish.deadline)
             return _Done(embedded, decode_s)
 
-    def _prepare(self, data: bytes, view: View) -> tuple[NDArray[np.float32], float]:
-        """In a thread: float32 [height, width, 3] and the seconds it took."""
-        started = time.monotonic()
-        hint = self._preprocess.size_hint
-        picture = decode_picture(data, limits=self._workshop.limits, size_hint=hint)
-        return self._preprocess(view(picture)), time.monotonic() - started
+    async def _prepared(self, data: bytes, view: View) -> tuple[Item, float]:
+        """The item as the engine takes it, and the seconds it took."""
+        if isinstance(self._intake, TextIntake):
+            return self._intake(data, view), 0.0
+        return await self._workshop.decoders.run(_decode, self._intake, self._workshop, data, view)
+
+    @property
+    def _kind(self) -> str:
+        return "text" if isinstance(self._intake, TextIntake) else "image"
 
     def _check_endpoints(self, endpoints: Sequence[str]) -> None:
         known = self.engine.dims
@@ -186,21 +195,41 @@ class Pipeline:
                 raise InvalidArgument(f"{text}; got {name!r}", field=f"endpoints[{index}]")
 
 
-def at_item(error: GraftError, index: int) -> GraftError:
-    """The same error, of the item at `index` of the request."""
+def at_item(error: GraftError, index: int, kind: str) -> GraftError:
+    """The same error, of the item at `index` of the request, an `image` or a `text`."""
     return type(error)(
         f"items[{index}]: {error.message}",
         reason=error.reason,
-        field=f"items[{index}].image",
+        field=f"items[{index}].{kind}",
         metadata={**error.metadata, "index": str(index)},
         retry_after_s=error.retry_after_s,
     )
 
 
+def _decode(
+    preprocess: Preprocess, workshop: Workshop, data: bytes, view: View
+) -> tuple[NDArray[np.float32], float]:
+    """In a thread: float32 [height, width, 3] and the seconds it took."""
+    started = time.monotonic()
+    picture = decode_picture(data, limits=workshop.limits, size_hint=preprocess.size_hint)
+    return preprocess(view(picture)), time.monotonic() - started
+
+
 def _answer(done: Sequence[_Done], endpoints: Sequence[str], started: float) -> Answer:
     rows = [each.embedded.vectors for each in done]
-    vectors = {name: np.stack([row[name] for row in rows]) for name in endpoints}
+    vectors = {name: _stacked([row[name] for row in rows]) for name in endpoints}
     return Answer(vectors, _timings(done, time.monotonic() - started))
+
+
+def _stacked(rows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """As np.stack; states, whose number of tokens may differ, with zeros behind the shorter."""
+    shapes = {row.shape for row in rows}
+    if len(shapes) == 1:
+        return np.stack(rows)
+    stacked = np.zeros((len(rows), *np.max([*shapes], axis=0)), np.float32)
+    for place, row in enumerate(rows):
+        stacked[place, : len(row)] = row
+    return stacked
 
 
 def _timings(done: Sequence[_Done], total_s: float) -> Timings:

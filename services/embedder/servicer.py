@@ -26,12 +26,13 @@ class EmbedderServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
         self, request: embedder_service_pb2.EmbedRequest, context: Any
     ) -> embedder_service_pb2.EmbedResponse:
         """All or nothing."""
-        items = wire.images_of(request.items, most=self._max_items)
+        wire.check_count(request.items, most=self._max_items)
         dtype, view = wire.dtype_of(request.dtype), views.find(request.view)
         endpoints = wire.endpoints_of(request.endpoints)
         name = wire.backbone_of(request.backbone, "backbone")
+        backbone = await self._backbones.known(name)
+        items = wire.items_of(request.items, backbone)
         if request.maps:
-            backbone = await self._backbones.known(name)
             maps.check(backbone, endpoints, dtype, items=len(items))
         loaded = await self._backbones.get(name, maps=request.maps)
         answer = await loaded.pipeline.embed(

@@ -38,9 +38,9 @@ class _Terms:
         """An error of the item is its answer; any other ends the stream."""
         digest = self.loaded.backbone.digest
         try:
-            image = wire.image_of(request.item, "item")
+            item = wire.item_of(request.item, "item", self.loaded.backbone)
             answer = await self.loaded.pipeline.embed_patiently(
-                image, self.endpoints, view=self.view, deadline=self.deadline
+                item, self.endpoints, view=self.view, deadline=self.deadline
             )
         except _OF_THE_ITEM as error:
             return Response(

@@ -10,7 +10,7 @@ import numpy as np
 from google.protobuf import duration_pb2
 
 from graft.common.v1 import content_pb2, tensor_pb2, timing_pb2
-from graft.embedder.v1 import embedder_service_pb2
+from graft.embedder.v1 import backbone_pb2, embedder_service_pb2
 from graft.errors import InvalidArgument, ResourceExhausted
 from graft.names import BackboneName
 from graft.tensors import to_tensor
@@ -26,9 +26,11 @@ _DTYPES: dict[int, type[np.floating[Any]]] = {
     tensor_pb2.DATA_TYPE_FLOAT16: np.float16,
 }
 
+_KINDS = {backbone_pb2.MODALITY_IMAGE: "image", backbone_pb2.MODALITY_TEXT: "text"}
 
-def images_of(contents: Sequence[content_pb2.Content], *, most: int) -> list[bytes]:
-    """The image files of a request; its first item that is none is an error naming it."""
+
+def check_count(contents: Sequence[content_pb2.Content], *, most: int) -> None:
+    """Raises InvalidArgument for no items, ResourceExhausted for too many."""
     if not contents:
         raise InvalidArgument(f"items must hold 1 to {most} items; got none", field="items")
     if len(contents) > most:
@@ -38,18 +40,31 @@ def images_of(contents: Sequence[content_pb2.Content], *, most: int) -> list[byt
             field="items",
             metadata={"limit": str(most), "unit": "items"},
         )
-    return [image_of(content, f"items[{index}]") for index, content in enumerate(contents)]
 
 
-def image_of(content: content_pb2.Content, field: str) -> bytes:
-    """The image file of one item."""
-    kind = content.WhichOneof("kind")
-    if kind == "image":
-        return content.image
-    if kind == "text":
-        text = f"{field}: this backbone reads images; send an image, or name a text backbone"
-        raise InvalidArgument(f"{text}; got a text", reason="MODALITY_MISMATCH", field=field)
-    raise InvalidArgument(f"{field}: an item must have an image; got an empty item", field=field)
+def items_of(
+    contents: Sequence[content_pb2.Content], backbone: backbone_pb2.Backbone
+) -> list[bytes]:
+    """The image files, or the texts in UTF-8, that a backbone reads; the first item that is
+    another thing is an error naming it."""
+    return [item_of(each, f"items[{index}]", backbone) for index, each in enumerate(contents)]
+
+
+def item_of(content: content_pb2.Content, field: str, backbone: backbone_pb2.Backbone) -> bytes:
+    """The image file, or the text in UTF-8, of one item."""
+    kind, wanted = content.WhichOneof("kind"), _KINDS[backbone.modality]
+    if kind is None:
+        text = f"{field}: an item must have an image or a text; got an empty item"
+        raise InvalidArgument(text, field=field)
+    if kind != wanted:
+        raise InvalidArgument(
+            f"{field}: {backbone.name} reads {wanted}s; send {wanted}s, or name a backbone of"
+            f" {kind}s; got {'an' if kind == 'image' else 'a'} {kind}",
+            reason="MODALITY_MISMATCH",
+            field=field,
+            metadata={"backbone": backbone.name},
+        )
+    return content.text.encode() if kind == "text" else content.image
 
 
 def backbone_of(name: str, field: str) -> str:

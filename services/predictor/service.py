@@ -92,6 +92,7 @@ class Predictor:
         self._info.max_items_per_request = limits.max_items_per_request
         self._info.max_image_bytes = limits.max_image_bytes
         self._info.max_image_pixels = limits.max_image_pixels
+        self._info.max_text_bytes = limits.max_text_bytes
 
     async def drain(self) -> None:
         """Give everything back; comes after the last call."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 from graft import __version__
 from graft.channel import MAX_MESSAGE_BYTES, open_channel
 from graft.common.v1 import info_service_pb2
+from graft.content import MAX_TEXT_BYTES
 from graft.errors import Unavailable
 from graft.trainer.v1 import (
     dataset_service_pb2_grpc,
@@ -162,4 +163,5 @@ def _info() -> info_service_pb2.GetServerInfoResponse:
         max_items_per_request=MAX_ITEMS_PER_MESSAGE,
         max_image_bytes=DEFAULT_LIMITS.max_bytes,
         max_image_pixels=DEFAULT_LIMITS.max_pixels,
+        max_text_bytes=MAX_TEXT_BYTES,
     )

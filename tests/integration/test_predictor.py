@@ -236,6 +236,7 @@ async def test_limits_are_those_of_the_embedder_and_hold(running: Running, folde
     assert info.max_items_per_request == LIMITS.max_items_per_request
     assert info.max_image_bytes == LIMITS.max_image_bytes
     assert info.max_image_pixels == LIMITS.max_image_pixels
+    assert info.max_text_bytes == LIMITS.max_text_bytes
     images = [b"x"] * (LIMITS.max_items_per_request + 1)
     error = await failure(running.predict("pets", *images))
     assert isinstance(error, errors.ResourceExhausted)

@@ -18,6 +18,7 @@ def enter(
     """
     backbone = backbone_pb2.Backbone(
         name=f"backbones/{name}",
+        modality=backbone_pb2.MODALITY_IMAGE,
         preprocessing=PREPROCESSING.replace("1.0", str(high)),
         endpoints=record.endpoints_of({"default": (6,), name: (8, 8, 8) if spatial else (8,)}),
     )

@@ -45,6 +45,7 @@ LIMITS = info_service_pb2.GetServerInfoResponse(
     max_items_per_request=MAX_ITEMS,
     max_image_bytes=20 << 20,
     max_image_pixels=50_000_000,
+    max_text_bytes=1 << 20,
 )
 
 

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"graft/common/v1/info_service.proto\x12\x0fgraft.common.v1\"\x16\n\x14GetServerInfoRequest\"\xa6\x01\n\x15GetServerInfoResponse\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x19\n\x11max_message_bytes\x18\x03 \x01(\x03\x12\x1d\n\x15max_items_per_request\x18\x04 \x01(\x03\x12\x17\n\x0fmax_image_bytes\x18\x05 \x01(\x03\x12\x18\n\x10max_image_pixels\x18\x06 \x01(\x03\x32m\n\x0bInfoService\x12^\n\rGetServerInfo\x12%.graft.common.v1.GetServerInfoRequest\x1a&.graft.common.v1.GetServerInfoResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"graft/common/v1/info_service.proto\x12\x0fgraft.common.v1\"\x16\n\x14GetServerInfoRequest\"\xbe\x01\n\x15GetServerInfoResponse\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x19\n\x11max_message_bytes\x18\x03 \x01(\x03\x12\x1d\n\x15max_items_per_request\x18\x04 \x01(\x03\x12\x17\n\x0fmax_image_bytes\x18\x05 \x01(\x03\x12\x18\n\x10max_image_pixels\x18\x06 \x01(\x03\x12\x16\n\x0emax_text_bytes\x18\x07 \x01(\x03\x32m\n\x0bInfoService\x12^\n\rGetServerInfo\x12%.graft.common.v1.GetServerInfoRequest\x1a&.graft.common.v1.GetServerInfoResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,7 +34,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSERVERINFOREQUEST']._serialized_start=55
   _globals['_GETSERVERINFOREQUEST']._serialized_end=77
   _globals['_GETSERVERINFORESPONSE']._serialized_start=80
-  _globals['_GETSERVERINFORESPONSE']._serialized_end=246
-  _globals['_INFOSERVICE']._serialized_start=248
-  _globals['_INFOSERVICE']._serialized_end=357
+  _globals['_GETSERVERINFORESPONSE']._serialized_end=270
+  _globals['_INFOSERVICE']._serialized_start=272
+  _globals['_INFOSERVICE']._serialized_end=381
 # @@protoc_insertion_point(module_scope)

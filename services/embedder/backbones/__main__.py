@@ -22,7 +22,10 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m services.embedder.backbones", description=__doc__
     )
-    parser.add_argument("source", help="a SavedModel folder, a .tar.gz of one, or a TF-Hub handle")
+    parser.add_argument(
+        "source",
+        help="a SavedModel folder, a .tar.gz of one, a .whl with a sentence encoder, or a handle",
+    )
     parser.add_argument("--name", required=True, help="the name in the catalogue")
     parser.add_argument(
         "--size", type=_size, metavar="PIXELS", help="the side of the input, or HEIGHTxWIDTH"

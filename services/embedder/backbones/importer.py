@@ -22,6 +22,7 @@ from services.common.backbones import record
 from services.common.store.base import Store
 from services.embedder.backbones import source
 from services.embedder.preprocess import MAX_SIDE, Preprocess, parse
+from services.embedder.texts import TextIntake
 
 METADATA = "metadata.json"
 _MAX_METADATA_BYTES = 1 << 20
@@ -40,9 +41,16 @@ class Wishes:
 
 
 def import_backbone(
-    store: Store, where: str, *, name: str, wishes: Wishes | None = None
+    store: Store,
+    where: str,
+    *,
+    name: str,
+    wishes: Wishes | None = None,
+    about: Mapping[str, object] | None = None,
 ) -> backbone_pb2.Backbone:
-    """Imports a folder, a .tar.gz or a TF-Hub handle under `name`; answers its record.
+    """Imports a folder, an archive or a TF-Hub handle under `name`; answers its record.
+
+    `about` says what its metadata.json leaves out.
 
     Importing the same content again changes nothing but makes it the newest of its name.
     Raises InvalidArgument, FailedPrecondition (an unusable SavedModel), ResourceExhausted,
@@ -50,7 +58,8 @@ def import_backbone(
     """
     identity = BackboneName.parse(f"backbones/{name}")
     with source.opened(where) as folder:
-        backbone = describe(folder, str(identity), where, wishes or Wishes())
+        metadata = {**(about or {}), **read_metadata(folder / METADATA)}
+        backbone = describe(folder, str(identity), where, wishes or Wishes(), metadata)
         prefix = layout.backbone_prefix(record.name_of(backbone))
         for file in backbone.files:
             store.put_file(prefix + record.FILES + file.path, folder / file.path)
@@ -58,16 +67,16 @@ def import_backbone(
     return backbone
 
 
-def describe(folder: Path, name: str, where: str, wishes: Wishes) -> backbone_pb2.Backbone:
-    """The record of the SavedModel in `folder`, found by loading it and running one image."""
-    metadata = read_metadata(folder / METADATA)
-    height, width, shapes = _probe(folder, wishes.size or _stated_size(metadata))
-    low, high = wishes.value_range or _stated_range(metadata)
+def describe(
+    folder: Path, name: str, where: str, wishes: Wishes, metadata: Mapping[str, object]
+) -> backbone_pb2.Backbone:
+    """The record of the SavedModel in `folder`, found by loading it and running one item."""
+    modality, intake, shapes = _probe(folder, wishes, metadata)
     backbone = backbone_pb2.Backbone(
         name=name,
-        modality=backbone_pb2.MODALITY_IMAGE,
-        input_size=[height, width],
-        preprocessing=str(parse(str(Preprocess(height, width, low, high)))),
+        modality=modality,
+        input_size=intake.shape[:2] if isinstance(intake, Preprocess) else [],
+        preprocessing=str(intake),
         endpoints=record.endpoints_of(shapes),
         files=[record.file_of(folder, path) for path in source.model_files(folder)],
         origin=_origin(where, metadata),
@@ -79,21 +88,39 @@ def describe(folder: Path, name: str, where: str, wishes: Wishes) -> backbone_pb
     return backbone
 
 
-def _probe(
-    folder: Path, stated: tuple[int, int] | None
-) -> tuple[int, int, dict[str, tuple[int, ...]]]:
-    """Height, width and endpoint shapes. Imported here: describing is all that needs TensorFlow."""
-    from services.networks.module import load_module
+_Shapes = dict[str, tuple[int, ...]]
 
-    module = load_module(folder)
-    height, width = stated or module.input_shape[:2]
+
+def _probe(
+    folder: Path, wishes: Wishes, metadata: Mapping[str, object]
+) -> tuple[backbone_pb2.Modality, Preprocess | TextIntake, _Shapes]:
+    """What it reads, how, and its endpoints. Imported here: describing is all that needs
+    TensorFlow."""
+    from services.networks.module import module_of
+    from services.networks.saved_model import load_object
+    from services.networks.text_module import takes_texts, text_module_of
+
+    loaded = load_object(folder)
+    if takes_texts(loaded):
+        shapes = text_module_of(loaded).endpoint_shapes()
+        pieces = max((shape[0] for shape in shapes.values() if len(shape) > 1), default=0)
+        return backbone_pb2.MODALITY_TEXT, TextIntake(pieces), shapes
+    module = module_of(loaded)
+    height, width = _size(module.input_shape, wishes.size or _stated_size(metadata))
+    preprocess = Preprocess(height, width, *(wishes.value_range or _stated_range(metadata)))
+    shapes = module.endpoint_shapes(height, width)
+    return backbone_pb2.MODALITY_IMAGE, parse(str(preprocess)), shapes
+
+
+def _size(input_shape: tuple[int | None, ...], stated: tuple[int, int] | None) -> tuple[int, int]:
+    height, width = stated or input_shape[:2]
     if height is None or width is None:
         text = "neither the module nor its metadata.json tells the input size; pass --size PIXELS"
-        raise InvalidArgument(f"{text}; the module takes {module.input_shape}", field="size")
+        raise InvalidArgument(f"{text}; the module takes {input_shape}", field="size")
     if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE):
         text = f"the input size must be 1 to {MAX_SIDE} pixels a side"
         raise InvalidArgument(f"{text}; got {height} x {width}", field="size")
-    return height, width, module.endpoint_shapes(height, width)
+    return height, width
 
 
 def read_metadata(path: Path) -> Mapping[str, object]:

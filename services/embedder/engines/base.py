@@ -2,9 +2,11 @@
 
 Laws that every engine keeps, the fake one included (tests/contracts/test_engines.py):
 
+- a batch is float32 [rows, *input_shape], or of texts an array of bytes [rows], UTF-8;
 - `run` answers float32 [rows, dim] for each endpoint asked for and no other, in arrays of its own;
 - an engine of maps has the spatial endpoints only and answers [rows, h, w, channels], whose mean
-  over positions is the vector that the backbone's other engine answers, up to rounding;
+  over positions is the vector that the backbone's other engine answers, up to rounding; of texts
+  they are the states [rows, tokens, channels], 0 where a text has no token any more;
 - a row's vector depends on that row only, whatever the batch around it, up to rounding;
 - `run` is called from one thread at a time, with a number of rows that is in `sizes`;
 - after `warm`, no size in `sizes` costs a compilation any more.
@@ -22,7 +24,9 @@ from numpy.typing import NDArray
 from services.common.backbones.record import DEFAULT as DEFAULT
 from services.embedder.batching.policy import Sizes
 
-Batch = NDArray[np.float32]
+Batch = NDArray[np.float32] | NDArray[np.object_]
+Item = NDArray[np.float32] | bytes
+"""One row of a batch: an image or a feature map, or a text in UTF-8."""
 Vectors = dict[str, NDArray[np.float32]]
 
 
@@ -38,15 +42,16 @@ class Engine(Protocol):
         """The batch sizes it runs."""
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """The shape of one item: (height, width, 3), or a feature map's if it runs a tail."""
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one item: (height, width, 3), a feature map's if it runs a tail, () of a
+        text."""
 
     @property
     def dims(self) -> Mapping[str, int]:
         """The endpoints and the lengths of their last axis: of the vector, or of one position."""
 
     def run(self, batch: Batch, endpoints: Sequence[str]) -> Vectors:
-        """Runs float32 [rows, *input_shape]. Raises Internal when the device fails."""
+        """Runs a batch. Raises Internal when the device fails."""
 
     def warm(self) -> None:
         """Runs every size once."""
@@ -60,6 +65,18 @@ class EngineOptions:
     threads: int = 1
     gpu_memory_mib: int = 0
     max_batch: int = 32
+
+
+def assemble(items: Sequence[Item], rows: int) -> Batch:
+    """A batch of the items, and of zeros or empty texts behind them where the size is padded."""
+    if isinstance(items[0], bytes):
+        texts = np.full(rows, b"", object)
+        texts[: len(items)] = items
+        return texts
+    batch = np.empty((rows, *items[0].shape), np.float32)
+    np.stack(items, out=batch[: len(items)])
+    batch[len(items) :] = 0.0
+    return batch
 
 
 def powers_of_two(largest: int) -> tuple[int, ...]:
