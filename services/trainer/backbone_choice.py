@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
 from graft.embedder.v1 import backbone_pb2
-from graft.errors import FailedPrecondition, InvalidArgument
+from graft.errors import FailedPrecondition, InvalidArgument, NotFound
 from graft.names import BackboneName
 from services.trainer.data.split import stratified_folds, stratified_sample
 from services.trainer.fitters.base import FitError, Indices, Truth
@@ -61,6 +61,31 @@ def named(asked: str) -> BackboneName | None:
             field="spec.backbone",
             metadata=error.metadata,
         ) from error
+
+
+class Embedder(Protocol):
+    """What is asked of the embedder."""
+
+    def backbone(self, name: str) -> backbone_pb2.Backbone:
+        """The backbone of this name; NotFound."""
+
+    def backbones(self) -> list[backbone_pb2.Backbone]:
+        """Every backbone in the catalogue."""
+
+
+def offered(embedder: Embedder, modality: backbone_pb2.Modality) -> list[backbone_pb2.Backbone]:
+    """The catalogue, with the bundled backbone of a modality: the embedder imports that of texts
+    when it is asked for it by name. Raises NotFound, telling how to get it, where nothing reads
+    these examples."""
+    found, bundled = embedder.backbones(), str(BUNDLED[modality])
+    if any(one.name == bundled for one in found):
+        return found
+    try:
+        return [*found, embedder.backbone(bundled)]
+    except NotFound:
+        if any(one.modality == modality and not one.trunk for one in found):
+            return found
+        raise
 
 
 def usable(

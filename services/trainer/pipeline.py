@@ -155,7 +155,8 @@ def _see(run: Job, material: Material, tell: Tell) -> Seen:
         backbone_choice.check_modality(backbone, material.modality)
         _check_whole(backbone)
         return _look(run, material, backbone, "it was asked for", tell)
-    usable = backbone_choice.usable(run.tools.embedder.backbones(), material.modality)
+    offered = backbone_choice.offered(run.tools.embedder, material.modality)
+    usable = backbone_choice.usable(offered, material.modality)
     if len(usable) == 1:
         return _look(run, material, usable[0], "it is the only one in the catalogue", tell)
     verdict = _compare(run, material, usable, tell)

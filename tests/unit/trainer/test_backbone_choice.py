@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from graft.embedder.v1 import backbone_pb2
-from graft.errors import FailedPrecondition, InvalidArgument
+from graft.errors import FailedPrecondition, InvalidArgument, NotFound
 from services.trainer.backbone_choice import (
     BUNDLED,
     MAX_COMPARED,
@@ -16,6 +16,7 @@ from services.trainer.backbone_choice import (
     choose,
     measure,
     named,
+    offered,
     sample,
     usable,
 )
@@ -66,6 +67,42 @@ def test_texts_and_tails_of_other_models_are_no_choice_and_the_bundled_one_comes
     )
     names = [one.name for one in found]
     assert names == [str(BUNDLED[IMAGE]), "backbones/a", "backbones/b"]
+
+
+class Catalogue:
+    """An embedder that knows more by name than it lists."""
+
+    def __init__(self, listed: list[str], hidden: list[str]) -> None:
+        self._listed, self._hidden = listed, hidden
+
+    def backbones(self) -> list[backbone_pb2.Backbone]:
+        return [entry(name, TEXT) for name in self._listed]
+
+    def backbone(self, name: str) -> backbone_pb2.Backbone:
+        if name not in [f"backbones/{one}" for one in self._hidden]:
+            raise NotFound(f"install the package of {name}")
+        return entry(name.removeprefix("backbones/"), TEXT)
+
+
+@pytest.mark.parametrize(
+    ("listed", "hidden", "names"),
+    [
+        (["a"], ["minilm"], ["minilm", "a"]),
+        (["minilm", "a"], [], ["minilm", "a"]),
+        (["a"], [], ["a"]),
+        ([], ["minilm"], ["minilm"]),
+    ],
+)
+def test_the_bundled_one_is_offered_even_before_it_is_in_the_catalogue(
+    listed: list[str], hidden: list[str], names: list[str]
+) -> None:
+    found = usable(offered(Catalogue(listed, hidden), TEXT), TEXT)
+    assert [one.name for one in found] == [f"backbones/{name}" for name in names]
+
+
+def test_with_nothing_that_reads_texts_the_error_says_what_to_install() -> None:
+    with pytest.raises(NotFound, match="install the package of backbones/minilm"):
+        offered(Catalogue([], []), TEXT)
 
 
 def test_for_texts_only_those_of_texts_are_a_choice() -> None:
