@@ -66,6 +66,7 @@ table.matrix thead th:first-child { writing-mode:horizontal-tb; transform:none; 
 tr.chosen { background:rgba(var(--right),.10); }
 table.tried td:last-child { min-width:18em; color:var(--soft); }
 .grid { display:grid; grid-template-columns:repeat(auto-fill, minmax(140px, 1fr)); gap:14px; }
+.grid:has(blockquote) { grid-template-columns:repeat(auto-fill, minmax(240px, 1fr)); }
 .grid.wide { grid-template-columns:repeat(auto-fill, minmax(210px, 1fr)); }
 .grid.wide img, .grid.wide .missing { aspect-ratio:4/3; }
 section > details { margin-top:14px; }
