@@ -49,10 +49,11 @@ class ServerInfo:
     max_items: int
     max_image_bytes: int
     max_image_pixels: int
+    max_text_bytes: int = MAX_TEXT_BYTES
 
     def largest(self, *, text: bool) -> int:
         """The most bytes that one item may have."""
-        return MAX_TEXT_BYTES if text else self.max_image_bytes
+        return self.max_text_bytes if text else self.max_image_bytes
 
 
 class Connection:
@@ -116,6 +117,7 @@ class Connection:
             max_items=max(1, info.max_items_per_request),
             max_image_bytes=info.max_image_bytes or channel.MAX_MESSAGE_BYTES,
             max_image_pixels=info.max_image_pixels,
+            max_text_bytes=info.max_text_bytes or MAX_TEXT_BYTES,
         )
 
     async def _answer(self, service: str, attempt: Any, request: Any, timeout_s: float) -> Any:

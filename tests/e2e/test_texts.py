@@ -1,4 +1,4 @@
-"""From a file of sentences to a model that answers, by the command line and the bundled backbone."""
+"""From files of sentences to a model that answers, by the command line."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from graft.errors import NotFound
 from services.embedder.backbones import bundled
 from tests.support.command import Done
 from tests.support.page import Page
@@ -30,7 +31,7 @@ def graft(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graft]:
     """The command line beside a suite with a text backbone, in the folder of the data."""
     try:
         bundled.text_folder()
-    except Exception as error:  # its package is not installed
+    except NotFound as error:
         pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("texts")
     _write(folder)
@@ -134,9 +135,8 @@ def test_texts_may_bear_several_labels(trained: Graft) -> None:
     done = trained("train", "tags.jsonl", "--model", "tags", "--json")
     assert done.code == 0, done.err
     assert "any number of labels an example" in done.err
-    asked = (
-        f"{sayings('music', first=70, count=1)[0]}, and {sayings('travel', first=75, count=1)[0]}"
-    )
+    (music,), (travel,) = sayings("music", first=70, count=1), sayings("travel", first=75, count=1)
+    asked = f"{music}, and {travel}"
     done = trained("predict", "tags", "--text", asked, "--json")
     assert sorted(done.document["labels"]) == ["music", "travel"]
     scored = trained("evaluate", "tags", "tags.jsonl", "--json").document
