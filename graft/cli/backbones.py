@@ -66,20 +66,27 @@ def import_backbone(
     size: Annotated[
         int | None, typer.Option(help="Input pixels, where the module says none.")
     ] = None,
+    preprocessor: Annotated[
+        str,
+        typer.Option(
+            metavar="HANDLE|DIR|FILE",
+            help="Of an encoder of texts: the module that makes its inputs.",
+        ),
+    ] = "",
     json: JsonFlag = False,
 ) -> None:
     """Import a backbone into the store; the one step that may reach the network."""
     check_id(name, "backbone")
     check_installed()
     with err().status("importing (TensorFlow takes some seconds to load)"):
-        _import(source, name, size)
+        _import(source, name, size, preprocessor)
     with Client() as client, err().status("warming it up in the embedder"):
         client.backbones.load(name)
         found = client.backbones.get(name)  # what was loaded may bear the name of a twin
     print_json(found) if json else _tell(found)
 
 
-def _import(source: str, name: str, size: int | None) -> None:
+def _import(source: str, name: str, size: int | None, preprocessor: str) -> None:
     """Run the importer as a process of its own: it needs TensorFlow, this command does not."""
     environ = dict(local_environ())
     run = live_run(environ)
@@ -87,6 +94,7 @@ def _import(source: str, name: str, size: int | None) -> None:
         environ["GRAFT_STORE"] = run.store if run else make_plan(environ).store
     command = [sys.executable, "-m", _IMPORTER, f"--name={name}"]
     command += [f"--size={size}"] if size else []
+    command += [f"--preprocessor={preprocessor}"] if preprocessor else []
     done = subprocess.run(
         [*command, "--", source],
         env=environ,

@@ -31,6 +31,9 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--size", type=_size, metavar="PIXELS", help="the side of the input, or HEIGHTxWIDTH"
     )
     parser.add_argument("--range", type=float, nargs=2, metavar=("LOW", "HIGH"), dest="value_range")
+    parser.add_argument(
+        "--preprocessor", default="", help="the module that makes an encoder's inputs of texts"
+    )
     return parser.parse_args(arguments)
 
 
@@ -47,7 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with open_store(settings.store_url, os.environ) as store:
             backbone = import_backbone(
-                store, wanted.source, name=wanted.name, wishes=Wishes(wanted.size, low_high)
+                store,
+                wanted.source,
+                name=wanted.name,
+                wishes=Wishes(wanted.size, low_high, wanted.preprocessor),
             )
     except GraftError as error:
         print(f"{error.reason}: {error}", file=sys.stderr)

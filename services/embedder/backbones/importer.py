@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,11 +34,13 @@ _MAX_TEXT = 2_000
 class Wishes:
     """What the user says about a module, over what the module and its metadata say.
 
-    `size` is (height, width) in pixels; `value_range` what 0..255 is mapped onto.
+    `size` is (height, width) in pixels; `value_range` what 0..255 is mapped onto; `preprocessor`
+    where the module comes from that makes an encoder's inputs of texts.
     """
 
     size: tuple[int, int] | None = None
     value_range: tuple[float, float] | None = None
+    preprocessor: str = ""
 
 
 def import_backbone(
@@ -57,14 +60,19 @@ def import_backbone(
     Unavailable (no network, no store).
     """
     identity = BackboneName.parse(f"backbones/{name}")
-    with source.opened(where) as folder:
+    wishes = wishes or Wishes()
+    with _opened(where, wishes.preprocessor) as folder:
         metadata = {**(about or {}), **read_metadata(folder / METADATA)}
-        backbone = describe(folder, str(identity), where, wishes or Wishes(), metadata)
+        backbone = describe(folder, str(identity), where, wishes, metadata)
         prefix = layout.backbone_prefix(record.name_of(backbone))
         for file in backbone.files:
             store.put_file(prefix + record.FILES + file.path, folder / file.path)
         store.put(prefix + record.RECORD, record.to_json(backbone))
     return backbone
+
+
+def _opened(where: str, preprocessor: str) -> AbstractContextManager[Path]:
+    return source.opened_pair(preprocessor, where) if preprocessor else source.opened(where)
 
 
 def describe(

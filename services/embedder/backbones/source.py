@@ -141,13 +141,29 @@ def _root(folder: Path, source: str, scratch: Path) -> Path:
 
 
 def build(source: Path, folder: Path) -> Path:
-    """The SavedModel of a sentence encoder, in a process of its own: the names within a graph count
-    what its process made before, and the same weights shall always be the same bytes.
+    """The SavedModel of a sentence encoder. Raises FailedPrecondition."""
+    return _made("services.networks.sentence_encoder", source, folder)
+
+
+@contextmanager
+def opened_pair(preprocessor: str, encoder: str) -> Iterator[Path]:
+    """As `opened`, of the SavedModel made of a preprocessor of texts and its encoder."""
+    with (
+        opened(preprocessor) as first,
+        opened(encoder) as second,
+        TemporaryDirectory(prefix="graft-import-") as scratch,
+    ):
+        yield _made("services.networks.text_pair", first, second, Path(scratch) / "made")
+
+
+def _made(program: str, *paths: Path) -> Path:
+    """The last of the paths, written by a program: in a process of its own, as the names within a
+    graph count what its process made before, and the same shall always be the same bytes.
 
     Raises FailedPrecondition with what that process says.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "services.networks.sentence_encoder", str(source), str(folder)],
+        [sys.executable, "-m", program, *map(str, paths)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -155,12 +171,12 @@ def build(source: Path, folder: Path) -> Path:
         timeout=BUILD_LIMIT_S,
     )
     if done.returncode == 0:
-        return folder
+        return paths[-1]
     last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
     raise FailedPrecondition(
-        f"no SavedModel can be made of the sentence encoder: {last}",
+        f"no SavedModel of texts can be made of this: {last}",
         reason="BACKBONE_UNUSABLE",
-        metadata={"missing": "a BERT"},
+        metadata={"missing": "a network of texts"},
     )
 
 

@@ -24,6 +24,7 @@ MAX_STATE_ROWS: Final = 16
 _LONG_BYTES: Final = 2_000  # about what a network of 256 or 512 pieces reads: none is longer to it
 _SLACK_BYTES: Final = 40
 _STRETCH: Final = 1.5
+_MOST_BYTES: Final = 16_000  # of a part: 8 long texts keep a device as busy as 32, in less memory
 
 
 class TextEngine:
@@ -66,13 +67,14 @@ class TextEngine:
 def alike(lengths: Sequence[int]) -> list[list[int]]:
     """Which places of a batch run together, by the length of their texts in bytes, ascending."""
     parts: list[list[int]] = []
-    shortest = 0
+    shortest = room = 0
     for place in sorted(range(len(lengths)), key=lambda each: lengths[each]):
         length = min(lengths[place], _LONG_BYTES)
-        if not parts or length > _STRETCH * shortest + _SLACK_BYTES:
+        if not parts or length > _STRETCH * shortest + _SLACK_BYTES or room < length:
             parts.append([])
             shortest = length
         parts[-1].append(place)
+        room = _MOST_BYTES - len(parts[-1]) * length
     return parts
 
 

@@ -26,6 +26,11 @@ def test_places_that_run_together_are_about_as_long_as_each_other() -> None:
     assert alike([]) == []
 
 
+def test_long_texts_run_a_few_at_a_time() -> None:
+    assert [len(part) for part in alike([9_000] * 20)] == [8, 8, 4]
+    assert [len(part) for part in alike([50] * 32)] == [32]
+
+
 def test_rows_come_in_the_order_of_the_batch_however_they_were_run(tmp_path: Path) -> None:
     engine = TextEngine(load_text_module(save_vectors(tmp_path / "m")), max_batch=8)
     engine.warm()
