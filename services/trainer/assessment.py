@@ -46,8 +46,8 @@ from services.trainer.search.unknown_check import check_unknown
 TIMED_STEPS: Final = 3
 """Steps of a part from which the time of the rest is told."""
 LEFT_OUT: Final = (
-    "what more examples would bring, doubtful labels, strange and nearly equal examples, shortcuts,"
-    " heat maps and simpler means are told only where every example bears one label"
+    "what more examples would bring, doubtful labels, strange examples, shortcuts, heat maps and"
+    " simpler means are told only where every example bears one label"
 )
 
 
@@ -90,7 +90,9 @@ def assess(subject: Subject) -> Assessed:
         evaluation = evaluate_search(done.found, done.sources, done.data, counts)
         evaluation.decisions.extend(decisions(done.found))
         _add_unknown(evaluation, done, unknown)
-        for part in (_left_out,) if subject.bank.several else _PARTS:
+        if subject.bank.several:
+            evaluation.decisions.add(subject="report", choice="scores only", reason=LEFT_OUT)
+        for part in (_several_duplicates,) if subject.bank.several else _PARTS:
             done.tick()
             if done.left_s() > 0:
                 with suppress(_Spent):
@@ -244,9 +246,18 @@ def _heat_maps(evaluation: pb.Evaluation, subject: Subject) -> None:
         heat.fill(evaluation, looks, drawn, subject.sources, subject.bank.labels)
 
 
-def _left_out(evaluation: pb.Evaluation, subject: Subject) -> None:
-    """Said where an example may bear several labels."""
-    evaluation.decisions.add(subject="report", choice="scores only", reason=LEFT_OUT)
+def _several_duplicates(evaluation: pb.Evaluation, subject: Subject) -> None:
+    """Nearly equal examples, each set of labels standing for a class."""
+    bank = subject.bank
+    sets, kind = np.unique(bank.y, axis=0, return_inverse=True)
+    names = [
+        ", ".join(bank.labels[label] for label in np.flatnonzero(borne)) or "no label"
+        for borne in sets
+    ]
+    found = duplicate_findings(
+        bank.groups, kind.reshape(-1), names, subject.sources, noun(subject.data)
+    )
+    evaluation.MergeFrom(found)
 
 
 _PARTS: Final = (_findings, _learning_curve, _shortcuts, _baselines, _heat_maps)

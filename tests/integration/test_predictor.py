@@ -117,6 +117,26 @@ async def test_many_heads_of_one_backbone_make_one_call(running: Running, folder
         assert labels == [CATS[best] for best in head.answer(x).best]
 
 
+async def test_models_of_one_label_and_of_several_answer_the_same_request(
+    running: Running, folder: Store
+) -> None:
+    thresholds = np.full(len(CATS), 0.5, np.float32)
+    several = linear(CATS, seed=1).calibrated(Calibration(1.0, 0.1, thresholds))
+    publish(folder, "one", linear(CATS))
+    publish(folder, "any", several)
+    models = [f"{PROJECT}/models/{name}" for name in ("one", "any")]
+    items = [content_pb2.Content(image=png(seed)) for seed in range(8)]
+    answer = await running.stub.PredictMany(pb.PredictManyRequest(models=models, items=items))
+    assert [len(asked.endpoints) for asked in running.embedder.asked] == [1]
+    one, many = answer.results
+    assert not any(each.HasField("borne") for each in one.predictions)
+    borne = several.answer(features(*(item.image for item in items))).borne
+    assert borne is not None
+    assert 0 < borne.sum() < borne.size
+    told = [{label.label for label in each.borne.labels} for each in many.predictions]
+    assert told == [{CATS[at] for at in np.flatnonzero(row)} for row in borne]
+
+
 def scores_of(answer: pb.ModelPredictions | pb.PredictResponse) -> Floats:
     """float32 [items, labels of CATS]."""
     told = [{one.label: one.score for one in item.scores} for item in answer.predictions]

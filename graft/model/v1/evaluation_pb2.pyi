@@ -23,20 +23,24 @@ class Interval(_message.Message):
     def __init__(self, estimate: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., level: _Optional[float] = ...) -> None: ...
 
 class ClassEvaluation(_message.Message):
-    __slots__ = ("label", "example_count", "precision", "recall", "false_positive_rate", "false_negative_rate")
+    __slots__ = ("label", "example_count", "precision", "recall", "false_positive_rate", "false_negative_rate", "average_precision", "threshold")
     LABEL_FIELD_NUMBER: _ClassVar[int]
     EXAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
     PRECISION_FIELD_NUMBER: _ClassVar[int]
     RECALL_FIELD_NUMBER: _ClassVar[int]
     FALSE_POSITIVE_RATE_FIELD_NUMBER: _ClassVar[int]
     FALSE_NEGATIVE_RATE_FIELD_NUMBER: _ClassVar[int]
+    AVERAGE_PRECISION_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     label: str
     example_count: int
     precision: Interval
     recall: Interval
     false_positive_rate: Interval
     false_negative_rate: Interval
-    def __init__(self, label: _Optional[str] = ..., example_count: _Optional[int] = ..., precision: _Optional[_Union[Interval, _Mapping]] = ..., recall: _Optional[_Union[Interval, _Mapping]] = ..., false_positive_rate: _Optional[_Union[Interval, _Mapping]] = ..., false_negative_rate: _Optional[_Union[Interval, _Mapping]] = ...) -> None: ...
+    average_precision: float
+    threshold: float
+    def __init__(self, label: _Optional[str] = ..., example_count: _Optional[int] = ..., precision: _Optional[_Union[Interval, _Mapping]] = ..., recall: _Optional[_Union[Interval, _Mapping]] = ..., false_positive_rate: _Optional[_Union[Interval, _Mapping]] = ..., false_negative_rate: _Optional[_Union[Interval, _Mapping]] = ..., average_precision: _Optional[float] = ..., threshold: _Optional[float] = ...) -> None: ...
 
 class ConfusionMatrix(_message.Message):
     __slots__ = ("labels", "counts", "pairs")

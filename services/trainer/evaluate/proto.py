@@ -10,7 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from graft.model.v1 import evaluation_pb2 as pb
 from services.trainer.evaluate.intervals import LEVEL, Interval
-from services.trainer.evaluate.metrics import ClassNumbers, Numbers, measure
+from services.trainer.evaluate.metrics import ClassNumbers, Numbers, Pair, measure
 from services.trainer.evaluate.several import measure_several
 from services.trainer.fitters.base import several
 from services.trainer.search.examples import Indices
@@ -84,6 +84,14 @@ def _several(result: SearchResult, held_out: HeldOut, sources: Sequence[Source])
         per_class=[_class(found) for found in numbers.per_class],
         interval_method=_cross_validated(numbers.count, numbers.share_right, numbers.train_share),
     )
+    thresholds = result.head.calibration.thresholds
+    assert thresholds is not None
+    told = zip(evaluation.per_class, numbers.average_precision, thresholds, strict=True)
+    for found, precision, threshold in told:
+        found.threshold = float(threshold)
+        if precision is not None:
+            found.average_precision = precision
+    evaluation.confusion.pairs.extend(_pair(pair, labels) for pair in numbers.pairs)
     for mistake in numbers.mistakes:
         evaluation.mistakes.add(
             path=sources[mistake.item].path,
@@ -149,14 +157,14 @@ def _class(found: ClassNumbers) -> pb.ClassEvaluation:
 def _confusion(numbers: Numbers, labels: Sequence[str]) -> pb.ConfusionMatrix:
     counts = np.zeros(0, np.int64) if numbers.confusion is None else numbers.confusion.ravel()
     matrix = pb.ConfusionMatrix(labels=labels, counts=counts.tolist())
-    for pair in numbers.pairs:
-        matrix.pairs.add(
-            truth=labels[pair.truth],
-            answer=labels[pair.answer],
-            count=pair.count,
-            share=pair.share,
-        )
+    matrix.pairs.extend(_pair(pair, labels) for pair in numbers.pairs)
     return matrix
+
+
+def _pair(pair: Pair, labels: Sequence[str]) -> pb.ConfusedPair:
+    return pb.ConfusedPair(
+        truth=labels[pair.truth], answer=labels[pair.answer], count=pair.count, share=pair.share
+    )
 
 
 def _method(numbers: Numbers) -> str:

@@ -9,17 +9,22 @@ Answers come from thresholds that were chosen on other folds: one chosen by an a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
 
 from services.common.heads.base import Floats
 from services.trainer.evaluate.intervals import Interval, cross_validated_accuracy
 from services.trainer.evaluate.metrics import (
     MAX_MISTAKES,
+    MAX_PAIRS,
     ClassNumbers,
+    Pair,
     calibration_error,
     class_numbers,
     typical,
@@ -44,7 +49,11 @@ class Mistake:
 
 @dataclass(frozen=True)
 class SeveralNumbers:
-    """Everything that is counted. `accuracy` and `share_right` are of whole items."""
+    """Everything that is counted. `accuracy` and `share_right` are of whole items.
+
+    `average_precision` has a number for each label, None where no item bears it. `pairs`: the label
+    `truth` was missed where `answer` was wrongly given.
+    """
 
     count: int
     accuracy: Interval
@@ -55,6 +64,8 @@ class SeveralNumbers:
     log_loss: float
     expected_calibration_error: float
     per_class: tuple[ClassNumbers, ...]
+    average_precision: tuple[float | None, ...]
+    pairs: tuple[Pair, ...]
     mistakes: tuple[Mistake, ...]
 
 
@@ -88,6 +99,8 @@ def measure_several(
         log_loss=float(SEVERAL_LABELS.losses(log_proba, borne).mean()),
         expected_calibration_error=calibration_error(proba.ravel(), truth.ravel()),
         per_class=per_class,
+        average_precision=_average_precision(proba[shown], borne),
+        pairs=_pairs(answers[shown], borne),
         mistakes=_mistakes(proba[shown], answers[shown], borne, items),
     )
 
@@ -98,6 +111,26 @@ def _per_class(answers: Bools, borne: Bools, labels: Sequence[str]) -> tuple[Cla
     return tuple(
         class_numbers(label, int(truth[i]), int(called[i]), int(hit[i]), len(borne))
         for i, label in enumerate(labels)
+    )
+
+
+def _average_precision(proba: Floats, borne: Bools) -> tuple[float | None, ...]:
+    return tuple(
+        float(average_precision_score(truth, score)) if truth.any() else None
+        for truth, score in zip(borne.T, proba.T, strict=True)
+    )
+
+
+def _pairs(answers: Bools, borne: Bools) -> tuple[Pair, ...]:
+    """What was given in the place of what, most often first; equals in the order of the labels."""
+    missed, added = borne & ~answers, answers & ~borne
+    found: Counter[tuple[int, int]] = Counter()
+    for item in np.flatnonzero(missed.any(axis=1) & added.any(axis=1)):
+        found.update(product(_which(missed[item]), _which(added[item])))
+    order = sorted(found.items(), key=lambda entry: (-entry[1], entry[0]))[:MAX_PAIRS]
+    bearers = borne.sum(axis=0)
+    return tuple(
+        Pair(truth, answer, count, count / int(bearers[truth])) for (truth, answer), count in order
     )
 
 

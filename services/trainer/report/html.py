@@ -17,6 +17,7 @@ from services.trainer.report import (
     reliability,
     sections,
     separation,
+    several,
     shortcuts,
     suspects,
     unknown,
@@ -46,9 +47,9 @@ def render(evaluation: pb.Evaluation, origin: Origin, glimpses: Mapping[str, Gli
     mixed = measured and not evaluation.several_labels
     parts = [
         sections.hero(evaluation),
-        sections.classes(evaluation) if measured else "",
+        _by_class(evaluation) if measured else "",
         learning_curve.more_data(evaluation),
-        sections.confusions(evaluation, glimpses) if mixed else "",
+        sections.confusions(evaluation, glimpses) if mixed else several.swaps(evaluation),
         sections.mistakes(evaluation, glimpses),
         suspects.suspects(evaluation, glimpses),
         outliers.outliers(evaluation, glimpses),
@@ -72,6 +73,10 @@ def render(evaluation: pb.Evaluation, origin: Origin, glimpses: Mapping[str, Gli
         f'<header><h1>{text(origin.title)}</h1><p class="name">'
         f"{text(evaluation.model_version)}</p></header>{''.join(parts)}</main></body></html>\n"
     )
+
+
+def _by_class(evaluation: pb.Evaluation) -> str:
+    return (several.labels if evaluation.several_labels else sections.classes)(evaluation)
 
 
 def _made(evaluation: pb.Evaluation, origin: Origin) -> str:

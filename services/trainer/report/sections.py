@@ -84,7 +84,7 @@ def classes(evaluation: pb.Evaluation) -> str:
         "of 100 cases. Weakest class first."
     )
     lines = table(head, [_class(c) for c in shown])
-    advice = "" if evaluation.several_labels else listing(weaknesses(evaluation))
+    advice = listing(weaknesses(evaluation))
     title = "Class by class"
     return section(title, "", advice, f'<p class="lead">{text(lead)}</p>', lines, listing(more))
 

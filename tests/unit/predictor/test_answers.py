@@ -48,6 +48,21 @@ def test_equal_scores_keep_the_order_of_the_labels() -> None:
     assert [score.label for score in first.scores] == [f"c{i}" for i in range(MAX_SCORES)]
 
 
+def test_of_several_labels_those_over_their_thresholds_are_told_most_probable_first() -> None:
+    thresholds = np.array([0.2, 0.6, 0.9], np.float32)
+    head = linear(("a", "b", "c")).calibrated(Calibration(0.5, -0.2, thresholds))
+    x = vectors(40)
+    found, proba = predict(head, x), head.proba(x)
+    for row, prediction in zip(proba, found, strict=True):
+        assert prediction.HasField("borne")
+        told = [(one.label, one.score) for one in prediction.borne.labels]
+        wanted = [(p, at) for at, p in enumerate(row) if p >= thresholds[at]]
+        assert told == [("abc"[at], p) for p, at in sorted(wanted, reverse=True)]
+        assert prediction.score == pytest.approx(float(row.max()))
+    assert {0, 1, 2} <= {len(one.borne.labels) for one in found}
+    assert not any(one.HasField("borne") for one in predict(linear(("a", "b")), x))
+
+
 def test_an_unsure_answer_is_unknown_and_keeps_its_label() -> None:
     head, x = linear(("a", "b")), vectors(20)
     plain, flagged = predict(head, x), predict(below(head, 0.7), x)

@@ -68,6 +68,36 @@ def test_without_time_what_everybody_needs_is_told(subject: Subject) -> None:
     assert len(found.baselines) == len(found.suspects) == 0
 
 
+def test_of_several_labels_scores_are_told_and_what_is_left_out_is_said() -> None:
+    rng = np.random.default_rng(0)
+    borne = rng.random((N, 3)) < 0.4
+    borne[1] = borne[0]
+    x = borne @ np.eye(3, 12) * 4 + rng.normal(size=(N, 12))
+    groups = np.maximum(np.arange(N) - 1, 0)  # the first two are nearly the same
+    bank = Bank({DEFAULT: x.astype(np.float32)}, borne, LABELS, groups)
+    sources = [Source(f"{n}.png", f"{n:064x}") for n in range(N)]
+    data, backbone = pb.DataSummary(example_count=N), backbone_pb2.Backbone(name="backbones/b")
+    left = (lambda: 0.0, lambda: 1e9)
+    for left_s in left:
+        assessed = assess(Subject(search(bank), bank, backbone, sources, data, 0, left_s))
+        found = assessed.evaluation
+        assert found.several_labels
+        assert found.accuracy.estimate > 0.4
+        assert found.micro_f1 > 0.6
+        assert all(one.HasField("average_precision") for one in found.per_class)
+        thresholds = assessed.found.head.calibration.thresholds
+        assert thresholds is not None
+        assert [one.threshold for one in found.per_class] == pytest.approx(thresholds.tolist())
+        assert "report" in {one.subject for one in found.decisions}
+        assert not found.HasField("learning_curve")
+        assert not found.HasField("separation")
+        assert len(found.baselines) == len(found.suspects) == len(found.confusion.counts) == 0
+        assert found.unknown_check.measured_kept_share > 0.9
+    (group,) = found.near_duplicates
+    assert [one.path for one in group.members] == ["0.png", "1.png"]
+    assert not group.labels_differ
+
+
 def test_a_part_that_needs_more_time_than_is_left_is_given_up(
     subject: Subject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
