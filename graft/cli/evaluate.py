@@ -27,6 +27,7 @@ from graft.errors import InvalidArgument
 from graft.reading import read_examples
 
 _SHOWN = 10
+SEVERAL = "an example counts as right when all its labels are answered and no other"
 
 
 def evaluate(
@@ -107,7 +108,7 @@ def _warn_of_leaks(scoring: Scoring) -> None:
 def _tell(scoring: Scoring) -> None:
     say(f"{accuracy_words(scoring.accuracy)} on {scoring.count} examples")
     if scoring.micro_f1 is not None:
-        say("an example counts as right when all its labels are answered and no other")
+        say(SEVERAL)
     micro = "" if scoring.micro_f1 is None else f"micro F1 {scoring.micro_f1:.3f}   "
     say(
         f"{micro}macro F1 {scoring.macro_f1:.3f}   log loss {scoring.log_loss:.3f}"
@@ -157,6 +158,9 @@ def _tell_report(report: Evaluation) -> None:
     say(report.model_version)
     how = f", by {report.method} on {report.evaluated_count}" if report.accuracy else ""
     say(accuracy_words(report.accuracy) + how)
+    if report.micro_f1 is not None and report.accuracy:
+        say(SEVERAL)
+        say(f"micro F1 {report.micro_f1:.3f}   macro F1 {report.macro_f1:.3f}")
     for text in report.warnings:
         warn(text)
     rows = [
@@ -165,9 +169,11 @@ def _tell_report(report: Evaluation) -> None:
     ]
     print_table(["label", "count", "precision", "recall"], rows)
     if report.confused:
-        say("most confused:")
+        several = report.micro_f1 is not None
+        say("most often given in the place of another:" if several else "most confused:")
+        how = "missed, given" if several else "taken for"
         for pair in report.confused[:_SHOWN]:
-            say(f"  {pair.truth} taken for {pair.answer}: {pair.count} ({share(pair.share)})")
+            say(f"  {pair.truth} {how} {pair.answer}: {pair.count} ({share(pair.share)})")
 
 
 def _interval(value: Interval | None) -> str:

@@ -45,7 +45,8 @@ def show(model: ModelArgument, json: JsonFlag = False) -> None:
     say(f"{whole.name}: versions {', '.join(map(str, whole.versions))}")
     for alias, number in whole.aliases.items():
         say(f"  {alias} -> {number}")
-    say(f"version {version.version}: {accuracy_words(version.accuracy)}")
+    task = f"{version.task}, " if version.task else ""
+    say(f"version {version.version}: {task}{accuracy_words(version.accuracy)}")
     say(f"  {version.head} head on {version.backbone} ({' + '.join(version.endpoints)})")
     say(f"  {version.example_count} examples of {version.dataset}/{version.dataset_version}")
     say(f"  labels: {', '.join(version.labels)}")

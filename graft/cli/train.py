@@ -11,6 +11,7 @@ import typer
 from rich.progress import Progress, TaskID
 
 from graft.cli.durations import parse_duration
+from graft.cli.evaluate import SEVERAL
 from graft.cli.output import (
     JsonFlag,
     accuracy_words,
@@ -97,6 +98,8 @@ def train(
         print_json(_document(job, seconds))
     else:
         _tell_model(job, seconds, model)
+        if dataset.multi_label:
+            say(SEVERAL)
 
 
 def _upload(client: Client, model: str, examples: ExampleSet) -> Dataset:

@@ -35,15 +35,26 @@ class Model:
         return cls(model.name, tuple(model.versions), dict(model.aliases))
 
 
+def task_name(task: model_pb2.Task) -> str:
+    """`classification` or `multi-label`; empty where it is not stated."""
+    known = {
+        model_pb2.TASK_CLASSIFICATION: "classification",
+        model_pb2.TASK_MULTI_LABEL: "multi-label",
+    }
+    return known.get(task, "")
+
+
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
     """One trained model; `labels` are in the order of every score vector.
 
+    `task` is `classification` where an item has one label, `multi-label` where it may have several.
     `endpoints` are the layers of the backbone whose vectors the head takes, joined in this order.
     """
 
     name: str
     version: int
+    task: str
     labels: tuple[str, ...]
     backbone: str
     backbone_digest: str
@@ -66,6 +77,7 @@ class ModelVersion:
         return cls(
             name=version.name,
             version=version.version,
+            task=task_name(version.task),
             labels=tuple(version.labels),
             backbone=version.features.backbone,
             backbone_digest=version.features.backbone_digest,

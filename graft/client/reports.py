@@ -33,7 +33,11 @@ def optional_interval(message: Any, field: str) -> Interval | None:
 
 @dataclass(frozen=True, slots=True)
 class ClassReport:
-    """How one class fares; a share is None where nothing could be measured."""
+    """How one class fares; a share is None where nothing could be measured.
+
+    `average_precision` and `threshold`, the score from which on the label is answered, are those of
+    a model of several labels an item; None of any other.
+    """
 
     label: str
     count: int
@@ -41,11 +45,14 @@ class ClassReport:
     recall: Interval | None
     false_positive_rate: Interval | None
     false_negative_rate: Interval | None
+    average_precision: float | None = None
+    threshold: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ConfusedPair:
-    """`count` examples of `truth`, the share `share` of them, were called `answer`."""
+    """`count` examples of `truth`, the share `share` of them, were called `answer`; of several
+    labels, `truth` was missed and `answer` wrongly given."""
 
     truth: str
     answer: str
@@ -68,7 +75,9 @@ class Evaluation:
     """The honest report: every score comes from examples that were held out.
 
     `accuracy` is None when there were too few examples to hold any back (`method` is `none`).
-    `document` is the whole report as plain data, under the names of evaluation.proto.
+    `document` is the whole report as plain data, under the names of evaluation.proto. Of a model of
+    several labels an item `accuracy` is the share of items all of whose labels are answered and no
+    other, and `micro_f1` is over all labels together; of any other it is None.
     """
 
     model_version: str
@@ -85,6 +94,7 @@ class Evaluation:
     unknown_threshold: float
     unknown_rate: float
     document: Mapping[str, Any]
+    micro_f1: float | None = None
 
     @classmethod
     def from_proto(cls, report: evaluation_pb2.Evaluation) -> Evaluation:
@@ -109,7 +119,12 @@ class Evaluation:
             unknown_threshold=report.unknown_threshold,
             unknown_rate=report.unknown_rate,
             document=json_format.MessageToDict(report, preserving_proto_field_name=True),
+            micro_f1=report.micro_f1 if report.several_labels else None,
         )
+
+
+def _optional(entry: evaluation_pb2.ClassEvaluation, field: str) -> float | None:
+    return float(getattr(entry, field)) if entry.HasField(field) else None
 
 
 def _class_report(entry: evaluation_pb2.ClassEvaluation) -> ClassReport:
@@ -120,6 +135,8 @@ def _class_report(entry: evaluation_pb2.ClassEvaluation) -> ClassReport:
         recall=optional_interval(entry, "recall"),
         false_positive_rate=optional_interval(entry, "false_positive_rate"),
         false_negative_rate=optional_interval(entry, "false_negative_rate"),
+        average_precision=_optional(entry, "average_precision"),
+        threshold=_optional(entry, "threshold"),
     )
 
 
