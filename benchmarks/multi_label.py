@@ -13,8 +13,9 @@ holds the share of test items all of whose labels are answered and no other.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Final
 
@@ -42,7 +43,7 @@ SETS: Final = ("clothing", "cifar10")
 COUNTS: Final = (40, 150)
 """Items to learn from."""
 TEST: Final = 300
-DRAWS: Final = 3
+DRAWS: Final = 5
 _SIDE: Final = 224
 _OPTIONS: Final = EngineOptions(threads=1, gpu_memory_mib=0)
 
@@ -71,15 +72,18 @@ class Mosaics:
         self.labels = tuple(sorted(path.name for path in found if path.is_dir()))
 
     def draw(self, part: str, count: int, seed: int) -> tuple[Vectors, Bools]:
-        """The vectors `[count, d]` of each endpoint, and the labels `[count, c]`."""
+        """The vectors `[count, d]` of each endpoint, and the labels `[count, c]`. No picture is in
+        two items, as long as there are others: held-out items would know those of a fold."""
         rng = np.random.default_rng([seed, part == "test"])
         borne = np.zeros((count, len(self.labels)), np.bool_)
+        piles = [_shuffled(self._folder / part / label, rng) for label in self.labels]
         batches: list[dict[str, Floats]] = []
         left: list[NDArray[np.float32]] = []
         for item in range(count):
             pair = rng.integers(0, len(self.labels), 2)
             borne[item, pair] = True
-            left.append(self._preprocess(self._picture(part, pair, rng)))
+            halves = [_square(next(piles[label])) for label in pair]
+            left.append(self._preprocess(np.concatenate(halves, axis=1)))
             if len(left) in self._engine.sizes.sizes and (len(left) >= 8 or item == count - 1):
                 batches.append(self._engine.run(np.stack(left), tuple(self._engine.dims)))
                 left = []
@@ -87,14 +91,11 @@ class Mosaics:
         joined = {name: np.concatenate([one[name] for one in batches]) for name in batches[0]}
         return joined, borne
 
-    def _picture(
-        self, part: str, pair: Sequence[int] | NDArray[np.int64], rng: np.random.Generator
-    ) -> NDArray[np.uint8]:
-        halves = []
-        for label in pair:
-            paths = sorted((self._folder / part / self.labels[label]).iterdir())
-            halves.append(_square(paths[rng.integers(len(paths))]))
-        return np.concatenate(halves, axis=1)
+
+def _shuffled(folder: Path, rng: np.random.Generator) -> Iterator[Path]:
+    """The files of a folder in any order, over and over."""
+    paths = sorted(folder.iterdir())
+    return cycle([paths[at] for at in rng.permutation(len(paths))])
 
 
 def _square(path: Path) -> NDArray[np.uint8]:
