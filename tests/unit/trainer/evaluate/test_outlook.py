@@ -47,7 +47,7 @@ def test_no_gain_is_told_with_what_to_do_instead() -> None:
         useless
     )
     little = dataclasses.replace(FOUND, verdict=Verdict.LITTLE)
-    assert "That is little: look first at the pictures it gets wrong" in sentence(little)
+    assert "That is little: look first at the examples it gets wrong" in sentence(little)
 
 
 @pytest.mark.parametrize(
