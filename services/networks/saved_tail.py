@@ -63,7 +63,10 @@ def load(folder: Path) -> Module:
 
 def shapes(tail: Tail) -> dict[str, tuple[int, ...]]:
     """The shape of one item's output at each endpoint of a tail."""
-    one = [np.zeros((1, *spec.shape[1:]), spec.dtype.as_numpy_dtype) for spec in tail.specs]
+    one = [
+        np.zeros([side or 1 for side in spec.shape], spec.dtype.as_numpy_dtype)
+        for spec in tail.specs
+    ]
     found = tail.call(one, tail.weights)
     return {name: tuple(int(n) for n in value.shape[1:]) for name, value in found.items()}
 

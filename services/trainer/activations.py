@@ -1,5 +1,7 @@
 """The feature maps of a data set at one endpoint, in several views, for the tail behind it.
 
+The states of a text are its map: as many as it has tokens, where a picture has rows and columns.
+
 They are large and wanted once, so that they stay in memory and are not cached in the store.
 """
 
@@ -15,11 +17,12 @@ from numpy.typing import NDArray
 
 from graft import tensors
 from graft.channel import MAX_MESSAGE_BYTES
-from graft.common.v1 import content_pb2, tensor_pb2
+from graft.common.v1 import tensor_pb2
 from graft.embedder.v1 import backbone_pb2
 from graft.embedder.v1 import embedder_service_pb2 as pb
 from graft.errors import DataLoss
 from services.common.backbones.record import name_of
+from services.trainer.embeddings import content_of
 
 ANSWER_BYTES: Final = 8 << 20
 """The maps asked for in one call, in half precision: half of what the embedder answers at most."""
@@ -44,7 +47,7 @@ class Wanted:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one item's map: (height, width, channels)."""
+        """Of one item's map: (height, width, channels), or (most tokens, channels)."""
         shapes = {each.name: tuple(each.shape) for each in self.backbone.endpoints}
         return shapes[self.endpoint]
 
@@ -62,17 +65,21 @@ def fetch(
 ) -> NDArray[np.float16]:
     """The maps float16 [views, items, h, w, c]; `tick` is called between calls and may raise.
 
+    Of texts they are [views, items, tokens, c] with the tokens of the longest, 0 behind the others.
     Raises what the embedder says, DataLoss when it answers other shapes than it stated.
     """
-    found = np.empty((len(wanted.views), items, *wanted.shape), np.float16)
+    found = np.zeros((len(wanted.views), items, *wanted.shape), np.float16)
+    longest = 1
     at_once = max(1, ANSWER_BYTES // (2 * math.prod(wanted.shape)))
     for start in range(0, items, READ_ITEMS):
         some = range(start, min(start + READ_ITEMS, items))
         for positions, images in _parts(list(some), contents(list(some)), at_once):
             for number, view in enumerate(wanted.views):
                 tick()
-                found[number, positions] = _maps(ask, wanted, view, images)
-    return found
+                maps = _maps(ask, wanted, view, images)
+                found[number, positions, : maps.shape[1]] = maps
+                longest = max(longest, maps.shape[1])
+    return found[:, :, :longest]
 
 
 def _parts(
@@ -97,12 +104,15 @@ def _maps(ask: Ask, wanted: Wanted, view: str, images: list[bytes]) -> NDArray[n
         backbone=str(name_of(wanted.backbone)),
         endpoints=[wanted.endpoint],
         dtype=tensor_pb2.DATA_TYPE_FLOAT16,
-        items=[content_pb2.Content(image=image) for image in images],
+        items=[content_of(wanted.backbone, image) for image in images],
         view=view,
         maps=True,
     )
     maps = tensors.from_tensor(ask(request).outputs[0].vectors)
-    if maps.shape != (len(images), *wanted.shape):
+    stated = (len(images), *wanted.shape)
+    if len(stated) == 3 and maps.ndim == 3:  # the longest text of the call says how many tokens
+        stated = (len(images), min(maps.shape[1], wanted.shape[0]), wanted.shape[1])
+    if maps.shape != stated:
         raise DataLoss(
             f"the embedder must answer the maps {[len(images), *wanted.shape]} of"
             f" {wanted.endpoint}; upgrade it. Received: {list(maps.shape)}"

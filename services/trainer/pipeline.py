@@ -113,8 +113,8 @@ def train(tools: Tools, job: pb.TrainingJob) -> pb.TrainingResult:
         # A cancellation comes as an exception out of `tell`, which is called between fits.
         settings = SearchSettings(seed=job.spec.seed, budget_s=SEARCH_SHARE * run.left_s())
         found = search(seen.bank, settings, progress=tell, enough=tools.enough)
-    stated = job.spec.HasField("budget")
-    with phases.phase("tune") if stated else nullcontext(lambda done, total: None) as tell:
+    tunes = job.spec.HasField("budget") or material.modality == backbone_pb2.MODALITY_TEXT
+    with phases.phase("tune") if tunes else nullcontext(lambda done, total: None) as tell:
         tuned = _tune(run, material, seen, found, lambda: tell(0, 0))
     with phases.phase("evaluate") as tell:
         assessed = _assess(run, material, seen, tuned, lambda: tell(0, 0))

@@ -45,18 +45,27 @@ from services.trainer.search.tuning import (
     Prospect,
     Verdict,
     choose_cut,
+    keep_expected,
     keep_over,
     worth_trying,
 )
-from services.trainer.search.tuning_budget import Budget, affordable, expected_s
+from services.trainer.search.tuning_budget import (
+    Budget,
+    affordable,
+    expected_of_texts_s,
+    expected_s,
+)
 from services.trainer.search.unknown import Unknown, distances_beyond, fit_unknown_by
 
 if TYPE_CHECKING:  # importing TensorFlow takes seconds that a job without tuning need not spend
     from services.networks.cut import Tail, Weights
     from services.trainer.fitters.tail import Recipe
 
-VIEWS: Final = ("", "flip")
-"""What is cached of each picture: itself and its mirror image."""
+VIEWS: Final = {
+    backbone_pb2.MODALITY_IMAGE: ("", "flip"),
+    backbone_pb2.MODALITY_TEXT: ("",),
+}
+"""What is cached of each example: of a picture itself and its mirror image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +100,11 @@ class Frozen:
     losses: Doubles
     right: Doubles
     seed: int
+
+    @property
+    def expected(self) -> bool:
+        """Whether tuning usually pays for such a backbone."""
+        return self.backbone.modality == backbone_pb2.MODALITY_TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +153,7 @@ def _attempt(means: Means, frozen: Frozen) -> Attempt:
     cut = choose_cut(shapes)
     if cut is None or frozen.backbone.trunk:
         return Attempt(Verdict(False, "not tried: the backbone has no endpoint to be cut at"))
-    wanted = Wanted(frozen.backbone, cut, VIEWS)
+    wanted = Wanted(frozen.backbone, cut, VIEWS[frozen.backbone.modality])
     prospect = Prospect(
         median_class=float(np.median(np.bincount(frozen.y))),
         mistakes=round(float(np.nansum(1 - frozen.right))),
@@ -147,13 +161,20 @@ def _attempt(means: Means, frozen: Frozen) -> Attempt:
         activation_bytes=wanted.nbytes(len(frozen.y)),
         seconds=0.0,
         seconds_left=float("inf"),
+        expected=frozen.expected,
     )
     verdict = worth_trying(prospect)
     if verdict.yes:
-        seconds = expected_s(len(frozen.y), len(VIEWS), math.prod(frozen.backbone.input_size))
-        budget = Budget(means.stated, means.spent_s, means.seconds_left())
-        verdict = affordable(seconds, budget)
+        budget = Budget(means.stated or frozen.expected, means.spent_s, means.seconds_left())
+        verdict = affordable(_expected_s(frozen), budget)
     return _train(means, frozen, wanted, prospect) if verdict.yes else Attempt(verdict)
+
+
+def _expected_s(frozen: Frozen) -> float:
+    n, backbone = len(frozen.y), frozen.backbone
+    if backbone.modality == backbone_pb2.MODALITY_TEXT:
+        return expected_of_texts_s(n)
+    return expected_s(n, len(VIEWS[backbone.modality]), math.prod(backbone.input_size))
 
 
 def _train(means: Means, frozen: Frozen, wanted: Wanted, prospect: Prospect) -> Attempt:
@@ -162,28 +183,34 @@ def _train(means: Means, frozen: Frozen, wanted: Wanted, prospect: Prospect) -> 
         if means.seconds_left() <= 0:
             raise OutOfTime
 
-    from services.trainer.fitters.tail import TailTrainer, set_up
+    from services.trainer.fitters.tail import TEXTS, TailTrainer, set_up
 
     set_up(means.threads)
+    texts = frozen.backbone.modality == backbone_pb2.MODALITY_TEXT
     tail = _cut(means, frozen.backbone, wanted.endpoint)
-    endpoints = _endpoints(frozen.endpoints, tail)
-    trainer = TailTrainer(tail, endpoints, means.recipe)
+    endpoints = (DEFAULT,) if texts else _endpoints(frozen.endpoints, tail)
+    recipe = means.recipe or (TEXTS if texts else None)
+    trainer = TailTrainer(tail, endpoints, recipe)
     activations = (fetch(means.ask, wanted, means.contents, len(frozen.y), tick),)
     fit = lda_heads(frozen.labels, endpoints)
     strange = _strange(frozen.backbone, endpoints, frozen.seed)
-    case = Case(activations, frozen.y, fit, frozen.seed, tick, strange)
-    seconds = measure(trainer, case).trial_s(len(frozen.y), len(VIEWS), trainer.batch)
+    case = Case(activations, frozen.y, fit, frozen.seed, tick, strange, frozen.expected)
+    seconds = measure(trainer, case).trial_s(len(frozen.y), case.views, trainer.batch)
     now = replace(prospect, seconds=seconds, seconds_left=means.seconds_left())
     verdict = worth_trying(now)
     if not verdict.yes:
         return Attempt(verdict)
     plan = stratified_folds(frozen.y, frozen.groups, folds=FOLDS, seed=frozen.seed)
     outcome = try_tail(trainer, case, plan)
-    verdict = keep_over(
-        outcome.verdict,
-        float(outcome.comparison.tuned_losses.mean()),
-        float(np.nanmean(frozen.losses[outcome.items])),
-    )
+    if frozen.expected:
+        searched = frozen.right[outcome.items]
+        verdict = keep_expected(outcome.verdict, outcome.comparison, searched)
+    else:
+        verdict = keep_over(
+            outcome.verdict,
+            float(outcome.comparison.tuned_losses.mean()),
+            float(np.nanmean(frozen.losses[outcome.items])),
+        )
     if not verdict.yes:
         return Attempt(verdict, outcome=outcome)
     views, head = train_on_all(trainer, case, outcome)
@@ -240,7 +267,12 @@ def _cut(means: Means, backbone: backbone_pb2.Backbone, endpoint: str) -> Tail:
     from services.networks.cut import cut
     from services.networks.module import load_module
 
-    module = load_module(Cache(means.cache, means.store).fetch(backbone))
+    folder = Cache(means.cache, means.store).fetch(backbone)
+    if backbone.modality == backbone_pb2.MODALITY_TEXT:
+        from services.networks.text_module import load_text_module
+
+        return cut(load_text_module(folder).call, tf.TensorSpec([None], tf.string), [endpoint])
+    module = load_module(folder)
     height, width = backbone.input_size
     return cut(module.call, tf.TensorSpec([None, height, width, 3], tf.float32), [endpoint])
 

@@ -80,7 +80,7 @@ class Case:
     """What is tuned for: activations of n examples in all views, classes `[n]`, and how heads are
     fitted. `tick` is called between steps; what it raises ends the work there. `strange` (vectors
     of training examples, vectors of held-out ones -> a number for each held-out one) is kept beside
-    the answers: how far each lies from what was trained on.
+    the answers: how far each lies from what was trained on. `expected`: see search/tuning.py.
     """
 
     activations: Activations
@@ -89,6 +89,7 @@ class Case:
     seed: int
     tick: Callable[[], None] = lambda: None
     strange: Callable[[Floats, Floats], Doubles] | None = None
+    expected: bool = False
 
     @property
     def views(self) -> int:
@@ -156,8 +157,8 @@ def measure(trainer: Trainable, case: Case) -> Costs:
 def try_tail(trainer: Trainable, case: Case, plan: SplitPlan) -> Outcome:
     """Cross-validates tuning over the folds of a plan (one repeat) against no round at all.
 
-    The first fold ends the attempt when no round of it beats the frozen network. Raises FitError
-    when training fails, and what `case.tick` raises.
+    The first fold ends the attempt when no round of it beats the frozen network, unless tuning is
+    expected to pay. Raises FitError when training fails, and what `case.tick` raises.
     """
     curves: list[_Curve] = []
     most = MAX_ROUNDS
@@ -165,7 +166,7 @@ def try_tail(trainer: Trainable, case: Case, plan: SplitPlan) -> Outcome:
         curve = _run_fold(trainer, case, fold, most)
         curves.append(curve)
         most = min(most, len(curve.answers) - 1)
-        if len(curves) == 1 and curve.best_round(case.y) == 0:
+        if not case.expected and len(curves) == 1 and curve.best_round(case.y) == 0:
             break
     return _judge(case, curves, most)
 
@@ -246,13 +247,13 @@ def _judge(case: Case, curves: Sequence[_Curve], most: int) -> Outcome:
     comparison = Comparison(
         frozen_losses=item_losses(frozen[None], y)[0],
         tuned_losses=item_losses(tuned[None], y)[0],
-        frozen_accuracy=float((frozen.argmax(axis=1) == y).mean()),
-        tuned_accuracy=float((tuned.argmax(axis=1) == y).mean()),
+        frozen_right=(frozen.argmax(axis=1) == y).astype(np.float64),
+        tuned_right=(tuned.argmax(axis=1) == y).astype(np.float64),
         folds=len(curves),
     )
     strange = [curve.strange[rounds + 1] for curve in curves] if case.strange else []
     return Outcome(
-        verdict=keep(comparison),
+        verdict=keep(comparison, expected=case.expected),
         comparison=comparison,
         rounds=rounds + 1,
         head=head,

@@ -20,6 +20,7 @@ from services.trainer.search.tuning import (
     choose_cut,
     epochs_of,
     keep,
+    keep_expected,
     keep_over,
     worth_trying,
 )
@@ -66,7 +67,8 @@ def test_the_limits_themselves_are_let_in(change: dict[str, float]) -> None:
 
 def compared(gains: list[float], before: float, after: float, folds: int = FOLDS) -> Comparison:
     frozen = np.full(len(gains), 1.0)
-    return Comparison(frozen, frozen - np.array(gains), before, after, folds)
+    shares = (np.full(len(gains), share) for share in (before, after))
+    return Comparison(frozen, frozen - np.array(gains), *shares, folds)
 
 
 def test_a_gain_beyond_its_error_is_kept_with_its_numbers() -> None:
@@ -109,6 +111,9 @@ def test_whatever_does_not_earn_its_place_is_left(found: Comparison, why: str) -
         ({"a": [6, 6, 192], "b": [6, 6, 96], "c": [3, 3, 384], "default": [384]}, "b"),
         ({"map": [8, 8, 8], "default": [6]}, None),
         ({"default": [256]}, None),
+        ({**{f"layer{n}": [256, 384] for n in range(7)}, "default": [384]}, "layer2"),
+        ({**{f"layer{n}": [512, 768] for n in range(13)}, "default": [768]}, "layer4"),
+        ({"states": [512, 768], "default": [768]}, None),
     ],
 )
 def test_the_cut_is_the_deepest_map_finer_than_the_last(
@@ -134,3 +139,20 @@ def test_a_tail_must_beat_the_search_as_well() -> None:
     assert keep_over(no, 0.5, 0.6) == no
     assert not keep_over(yes, 0.6, 0.6).yes
     assert "0.700 tuned, 0.600 frozen" in keep_over(yes, 0.7, 0.6).reason
+
+
+def test_where_tuning_is_expected_to_pay_only_more_mistakes_beyond_chance_count() -> None:
+    yes, losses = Verdict(True, "taken"), np.full(16, 0.6)
+    frozen, one_less, four_less = np.ones(16), np.ones(16), np.ones(16)
+    one_less[:1], four_less[:4] = 0.0, 0.0
+    frozen[5:8] = 0.0
+    level = Comparison(losses, losses + 1.0, frozen, frozen[::-1], FOLDS)
+    assert not keep(level).yes
+    assert keep(level, expected=True).yes
+    worse = Comparison(losses, losses - 0.1, np.ones(16), four_less, FOLDS)
+    assert not keep(worse, expected=True).yes
+    assert keep_expected(yes, level, frozen) == yes
+    assert not keep_expected(yes, worse, one_less).yes
+    assert not keep_expected(Verdict(False, "left"), level, frozen).yes
+    assert worth_trying(replace(GOOD, mistakes=3, expected=True)).yes
+    assert not worth_trying(replace(GOOD, mistakes=0, expected=True)).yes
