@@ -67,8 +67,8 @@ def test_the_limits_themselves_are_let_in(change: dict[str, float]) -> None:
 
 def compared(gains: list[float], before: float, after: float, folds: int = FOLDS) -> Comparison:
     frozen = np.full(len(gains), 1.0)
-    shares = (np.full(len(gains), share) for share in (before, after))
-    return Comparison(frozen, frozen - np.array(gains), *shares, folds)
+    right, mended = np.full(len(gains), before), np.full(len(gains), after)
+    return Comparison(frozen, frozen - np.array(gains), right, mended, folds)
 
 
 def test_a_gain_beyond_its_error_is_kept_with_its_numbers() -> None:
