@@ -1,4 +1,4 @@
-"""A tuned tail at rest: a SavedModel whose input is not a picture but the activations at the cut.
+"""A tuned tail at rest: a SavedModel whose input is not an item but its activations at the cut.
 
 `obj.endpoints(*activations)` answers {endpoint: tensor}, not averaged, as `Tail.call` does with the
 same weights; `obj(*activations)` the vector alone. What it is the tail of, and where it was cut,
@@ -8,6 +8,7 @@ stands in its record, not here.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from graft.errors import FailedPrecondition
 from services.common.backbones.record import DEFAULT
 from services.networks.cut import Tail
 from services.networks.module import Module
+from services.networks.pooling import pooled
 
 
 class _SavedTail(tf.Module):  # type: ignore[misc]
@@ -44,31 +46,66 @@ def save(tail: Tail, weights: Sequence[NDArray[Any]], folder: Path) -> None:
     tf.saved_model.save(_SavedTail(tail, weights), str(folder))
 
 
+@dataclass(frozen=True, slots=True)
+class StatesModule:
+    """The saved tail of a network of texts: it takes the states at its cut, float32 [N, tokens,
+    width], 0 throughout where a text has no token any more."""
+
+    loaded: Any
+    width: int
+
+    def pooled(self) -> Any:
+        """A tf.function of them -> {endpoint: float32 [N, dim]}."""
+
+        def run(states: Any) -> dict[str, Any]:
+            return {name: pooled(value) for name, value in self.loaded.endpoints(states).items()}
+
+        spec = tf.TensorSpec([None, None, self.width], tf.float32)
+        return tf.function(run, input_signature=[spec], autograph=False)
+
+
 def load(folder: Path) -> Module:
     """The saved tail as a network whose pictures are the activations of its one cut, [h, w, c].
 
     Raises FailedPrecondition when the folder holds no such tail.
     """
+    loaded, shape = _load(folder, rank=4)
+    height, width, channels = shape
+    return Module(loaded, (height, width, channels), loaded.endpoints)
+
+
+def load_states(folder: Path) -> StatesModule:
+    """The saved tail of a network of texts. Raises FailedPrecondition when it is none."""
+    loaded, shape = _load(folder, rank=3)
+    return StatesModule(loaded, shape[-1])
+
+
+def _load(folder: Path, *, rank: int) -> tuple[Any, Any]:
+    """The object, and the shape of one item's activations."""
     try:
         loaded = tf.saved_model.load(str(folder))
         (function,) = loaded.endpoints.concrete_functions
     except (OSError, ValueError, KeyError, AttributeError, tf.errors.OpError) as error:
         raise _no_tail(f"it cannot be loaded ({error})") from error
     specs = function.structured_input_signature[0]
-    if len(specs) != 1 or specs[0].shape.rank != 4:
+    if len(specs) != 1 or specs[0].shape.rank != rank:
         raise _no_tail(f"it takes {[str(spec.shape) for spec in specs]}")
-    height, width, channels = specs[0].shape[1:]
-    return Module(loaded, (height, width, channels), loaded.endpoints)
+    return loaded, specs[0].shape[1:]
 
 
 def shapes(tail: Tail) -> dict[str, tuple[int, ...]]:
-    """The shape of one item's output at each endpoint of a tail."""
+    """The shape of one item's output at each endpoint of a tail; where a text has as many tokens as
+    it has, that of the vector alone."""
     one = [
         np.zeros([side or 1 for side in spec.shape], spec.dtype.as_numpy_dtype)
         for spec in tail.specs
     ]
+    open_ended = any(None in spec.shape[1:].as_list() for spec in tail.specs)
     found = tail.call(one, tail.weights)
-    return {name: tuple(int(n) for n in value.shape[1:]) for name, value in found.items()}
+    return {
+        name: tuple(int(n) for n in value.shape[-1 if open_ended else 1 :])
+        for name, value in found.items()
+    }
 
 
 def _no_tail(received: str) -> FailedPrecondition:

@@ -16,6 +16,7 @@ import tensorflow as tf
 from graft.errors import Internal
 from services.embedder.batching.policy import Sizes
 from services.embedder.engines.base import Batch, Vectors
+from services.networks.saved_tail import StatesModule
 from services.networks.text_module import TextModule, load_text_module
 
 MAX_STATE_ROWS: Final = 16
@@ -62,6 +63,35 @@ class TextEngine:
     def _run(self, texts: Batch, endpoints: Sequence[str]) -> Vectors:
         outputs = self._graph(tf.constant(texts, tf.string))
         return {name: outputs[name].numpy() for name in endpoints}
+
+
+class StatesEngine:
+    """Runs the tail of a network of texts; a batch is float32 [rows, tokens, width], states at its
+    cut."""
+
+    name = "tensorflow"
+
+    def __init__(self, module: StatesModule, *, max_batch: int) -> None:
+        self._module = module
+        self._graph = module.pooled().get_concrete_function()
+        self.sizes = Sizes(tuple(range(1, max_batch + 1)), cut=False)
+        self.input_shape: tuple[int, ...] = (1, module.width)
+        outputs: Mapping[str, Any] = self._graph.structured_outputs
+        self.dims = {name: int(spec.shape[-1]) for name, spec in outputs.items()}
+
+    def run(self, batch: Batch, endpoints: Sequence[str]) -> Vectors:
+        """See Engine."""
+        try:
+            outputs = self._graph(tf.constant(batch))
+        except tf.errors.OpError as error:
+            text = f"TensorFlow failed on the states of {len(batch)} texts"
+            raise Internal(f"{text}: {error.message[:500]}") from error
+        return {name: outputs[name].numpy() for name in endpoints}
+
+    def warm(self) -> None:
+        """See Engine. Nothing is compiled for a size."""
+        for tokens in (1, 20):
+            self.run(np.ones((1, tokens, self._module.width), np.float32), tuple(self.dims))
 
 
 def alike(lengths: Sequence[int]) -> list[list[int]]:

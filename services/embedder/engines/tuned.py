@@ -1,4 +1,4 @@
-"""A tuned tail as an engine: the trunk's feature map at the cut, then the tail.
+"""A tuned tail as an engine: the trunk's map, or states of texts, at the cut, then the tail.
 
 All tails of one trunk and one cut run the same engine of the trunk (services/embedder/loading.py),
 so that its weights are in memory once however many models were tuned; it computes no further than
@@ -8,7 +8,7 @@ the cut.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ from graft.errors import DataLoss, FailedPrecondition
 from services.embedder.batching.policy import Sizes
 from services.embedder.engines.base import Batch, Engine, EngineOptions, Vectors
 from services.embedder.engines.choose import choose_engine
+from services.embedder.engines.texts import StatesEngine, TextEngine
 from services.networks import saved_tail
 from services.networks.module import load_module
+from services.networks.text_module import load_text_module
 
 
 class TunedEngine:
@@ -45,11 +47,11 @@ class TunedEngine:
 
 
 def cut_of(backbone: backbone_pb2.Backbone) -> str:
-    """The endpoint at which a tail of images was cut. Raises FailedPrecondition for another."""
+    """The endpoint at which a tail was cut. Raises FailedPrecondition where there are several."""
     if len(backbone.cut) == 1:
         return str(backbone.cut[0])
     raise FailedPrecondition(
-        f"{backbone.name}: a tail of images is cut at one endpoint; train the model again; got"
+        f"{backbone.name}: a tail is cut at one endpoint; train the model again; got"
         f" {list(backbone.cut)}",
         reason="BACKBONE_UNUSABLE",
         metadata={"missing": "cut"},
@@ -68,15 +70,24 @@ def load_tail(
 
     Raises FailedPrecondition when the tail is unusable, DataLoss when it does not fit the trunk.
     """
-    cut, module = cut_of(backbone), saved_tail.load(folder)
+    cut = cut_of(backbone)
+    if backbone.modality == backbone_pb2.MODALITY_TEXT:
+        states = saved_tail.load_states(folder)
+        _check_fit(backbone, trunk, cut, states.width)
+        return TunedEngine(trunk, cut, StatesEngine(states, max_batch=trunk.sizes.largest))
+    module = saved_tail.load(folder)
     height, width, channels = (side or 0 for side in module.input_shape)
-    if trunk.dims[cut] != channels:
-        text = f"{backbone.name} takes {channels} channels at {cut}; train the model again"
-        raise DataLoss(f"{text}; got {trunk.dims[cut]} from {backbone.trunk}")
+    _check_fit(backbone, trunk, cut, channels)
     tail = choose_engine(
         module, height=height, width=width, options=options, name=backbone.name, maps=maps
     )
     return TunedEngine(trunk, cut, tail)
+
+
+def _check_fit(backbone: backbone_pb2.Backbone, trunk: Engine, cut: str, channels: int) -> None:
+    if trunk.dims[cut] != channels:
+        text = f"{backbone.name} takes {channels} channels at {cut}; train the model again"
+        raise DataLoss(f"{text}; got {trunk.dims[cut]} from {backbone.trunk}")
 
 
 def load_trunk(folder: Path, backbone: backbone_pb2.Backbone, *, options: EngineOptions) -> Engine:
@@ -84,18 +95,31 @@ def load_trunk(folder: Path, backbone: backbone_pb2.Backbone, *, options: Engine
 
     Raises FailedPrecondition when it is unusable, DataLoss when it has no such endpoint.
     """
-    cut, module = cut_of(backbone), load_module(folder)
+    cut = cut_of(backbone)
 
-    def call(images: Any) -> dict[str, Any]:
-        outputs = module.call(images)
-        if cut not in outputs:
-            text = f"{backbone.trunk} has no endpoint {cut!r}, at which {backbone.name} was cut"
-            raise DataLoss(f"{text}; train the model again; got {sorted(outputs)}")
-        return {cut: outputs[cut]}
+    def only(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def run(items: Any) -> dict[str, Any]:
+            outputs = call(items)
+            if cut not in outputs:
+                text = f"{backbone.trunk} has no endpoint {cut!r}, at which {backbone.name} was cut"
+                raise DataLoss(f"{text}; train the model again; got {sorted(outputs)}")
+            return {cut: outputs[cut]}
 
+        return run
+
+    if backbone.modality == backbone_pb2.MODALITY_TEXT:
+        texts = load_text_module(folder)
+        engine = TextEngine(
+            dataclasses.replace(texts, call=only(texts.call)),
+            max_batch=options.max_batch,
+            maps=True,
+        )
+        engine.warm()
+        return engine
+    module = load_module(folder)
     height, width = backbone.input_size
     return choose_engine(
-        dataclasses.replace(module, call=call),
+        dataclasses.replace(module, call=only(module.call)),
         height=height,
         width=width,
         options=options,
