@@ -15,6 +15,8 @@ from services.networks.word_pieces import WordPieces
 from tests.golden import sentences
 from tests.support import minilm, texts
 
+pytestmark = pytest.mark.timeout(300)  # whichever comes first waits for the network to be built
+
 MIN_COSINE = 0.99999
 MAX_NORM_CHANGE = 0.002  # half precision keeps three digits of each number
 
@@ -42,7 +44,6 @@ def cosines(found: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_a_thousand_texts_of_every_kind_have_the_reference_s_vectors(module: TextModule) -> None:
     engine = TextEngine(module, max_batch=32)
     order = sorted(range(len(ASKED)), key=lambda each: len(ASKED[each]))

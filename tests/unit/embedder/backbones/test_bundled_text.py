@@ -70,6 +70,7 @@ def test_other_weights_are_refused(
     assert catalogue.names(store) == []
 
 
+@pytest.mark.timeout(300)
 def test_a_wheel_is_opened_and_what_is_wrong_with_its_model_is_told(
     store: Store, tmp_path: Path
 ) -> None:

@@ -19,6 +19,8 @@ from services.embedder.engines.base import EngineOptions
 from services.embedder.loading import Loader
 from tests.support.text_modules import TOKENS, save_pair, save_vectors, vector_of, write_encoder
 
+pytestmark = pytest.mark.timeout(300)  # networks are built in processes that import TensorFlow
+
 ASKED = np.array([b"abc", b"", b"f" * 20, "é".encode()], object)
 
 

@@ -45,7 +45,7 @@ def test_rows_come_in_the_order_of_the_batch_however_they_were_run(tmp_path: Pat
     )
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_states_are_zero_where_there_is_no_token_and_their_mean_is_the_vector() -> None:
     module = load_text_module(minilm.folder())
     of_vectors, of_states = (TextEngine(module, max_batch=4, maps=maps) for maps in (False, True))
