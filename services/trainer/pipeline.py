@@ -42,7 +42,8 @@ from services.trainer.search.tuning_budget import SHARE as TUNING_SHARE
 from services.trainer.tail_tuning import Means
 from services.trainer.tuned_search import TunedSearch
 
-DEFAULT_BUDGET_S: Final = 60.0
+DEFAULT_BUDGET_S: Final = {backbone_pb2.MODALITY_IMAGE: 60.0, backbone_pb2.MODALITY_TEXT: 120.0}
+"""Of a job that names no budget; for texts tuning is usual, and counted in."""
 COMPARING_SHARE: Final = 0.5
 """Of the budget, for embedding with further backbones where several may be taken."""
 SEARCH_SHARE: Final = 0.8
@@ -89,13 +90,18 @@ class Job:
     def __init__(self, tools: Tools, spec: pb.TrainingSpec) -> None:
         self.tools = tools
         self.spec = spec
-        budget = spec.budget.ToNanoseconds() / 1e9 if spec.HasField("budget") else DEFAULT_BUDGET_S
-        self.budget_s = budget
-        self._end = time.monotonic() + budget
+        self._began = time.monotonic()
+        stated = spec.HasField("budget")
+        self.budget_s = spec.budget.ToNanoseconds() / 1e9 if stated else 0.0
+
+    def learn(self, modality: backbone_pb2.Modality) -> None:
+        """What the examples are decides on the budget of a job that names none."""
+        self.budget_s = self.budget_s or DEFAULT_BUDGET_S[modality]
 
     def left_s(self) -> float:
         """Seconds left of the budget; 0 when it is enough."""
-        return 0.0 if self.tools.enough() else max(0.0, self._end - time.monotonic())
+        end = self._began + self.budget_s
+        return 0.0 if self.tools.enough() else max(0.0, end - time.monotonic())
 
 
 def train(tools: Tools, job: pb.TrainingJob) -> pb.TrainingResult:
@@ -107,6 +113,7 @@ def train(tools: Tools, job: pb.TrainingJob) -> pb.TrainingResult:
     run, phases = Job(tools, job.spec), Phases(tools.report)
     with phases.phase("snapshot"):
         material = gather(tools.store, job.spec)
+        run.learn(material.modality)
     with phases.phase("embed", "examples") as tell:
         seen = _see(run, material, tell)
     with phases.phase("search", "fits") as tell:
