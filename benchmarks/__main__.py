@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-QUESTIONS = ("embed", "predict", "train")
+QUESTIONS = ("embed", "embed_texts", "predict", "train")
 
 
 def main() -> int:

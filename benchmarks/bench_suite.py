@@ -40,16 +40,16 @@ def _import(store_url: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def in_process(suite: Suite) -> AsyncIterator[Loaded]:
-    """The embedder's own pipeline in this process, over the suite's store."""
+async def in_process(suite: Suite, name: str = NAME) -> AsyncIterator[Loaded]:
+    """The embedder's own pipeline of a backbone in this process, over the suite's store."""
     environ = {
         "GRAFT_STORE": suite.store_url,
         "GRAFT_LISTEN": "127.0.0.1:0",
-        "GRAFT_BACKBONES": NAME,
+        "GRAFT_BACKBONES": name,
         "GRAFT_CACHE": suite.store_url.removeprefix("file://") + "-cache",
     }
     with open_store(suite.store_url, {}) as store:
         embedder = Embedder(read_settings("embedder", environ), store)
         await embedder.warm()
-        yield await embedder.backbones.get(f"backbones/{NAME}")
+        yield await embedder.backbones.get(f"backbones/{name}")
         await embedder.drain()
