@@ -58,17 +58,26 @@ def _wilson(share: float, trials: float) -> Interval:
 
 
 def cross_validated_accuracy(
-    right: NDArray[np.bool_], train_share: float, *, optimism: float = 0.0
+    right: NDArray[np.bool_],
+    train_share: float,
+    *,
+    optimism: float = 0.0,
+    of_several: bool = False,
 ) -> Interval:
     """The accuracy to expect of the model fitted to all examples (see the module for the method).
 
     `right` `[r, m]`: whether item j was answered right while held out in repeat i, m > 0.
     `train_share`: the mean share of the examples that the answering models were fitted on;
     `optimism`: by how much the share right looks too good because the best of many was chosen.
+
+    `of_several`: an item is right when each of its several labels is. It is then the errors of the
+    labels that fall; where they are rare and independent the share right is exp(-their sum), so
+    that its logarithm is multiplied by s^0.25.
     """
     repeats, items = right.shape
     share = max(0.0, float(right.mean()) - optimism)
-    estimate = 1 - (1 - share) * train_share**LEARNING_EXPONENT
+    falls = train_share**LEARNING_EXPONENT
+    estimate = share**falls if of_several else 1 - (1 - share) * falls
     between = float(right.mean(axis=1).var(ddof=1)) / repeats if repeats > 1 else 0.0
     smoothed = (share * items + 2) / (items + 4)  # the variance of 0 or all right is not 0
     within = smoothed * (1 - smoothed) / items

@@ -91,7 +91,7 @@ def measure_several(
     truth = np.broadcast_to(borne, proba.shape)
     return SeveralNumbers(
         count=len(borne),
-        accuracy=cross_validated_accuracy(right, train_share, optimism=optimism),
+        accuracy=cross_validated_accuracy(right, train_share, optimism=optimism, of_several=True),
         share_right=float(right.mean()),
         train_share=train_share,
         macro_f1=float(np.mean(scored)) if scored else 0.0,

@@ -70,6 +70,8 @@ def _alone(examples: Bank, plan: SplitPlan) -> Indices:
 
 
 def _imbalance(examples: Bank) -> str:
+    if examples.several:  # each label is told from its absence, not from other labels
+        return ""
     counts = examples.class_counts
     low, high = int(counts.argmin()), int(counts.argmax())
     if counts[high] < _IMBALANCE * counts[low]:

@@ -61,3 +61,14 @@ def test_it_covers_independent_trials(truth: float) -> None:
     rng = np.random.default_rng(0)
     found = [cross_validated_accuracy(rng.random((1, 100)) < truth, 1.0) for _ in range(500)]
     assert np.mean([f.low <= truth <= f.high for f in found]) >= 0.94
+
+
+def test_of_several_labels_it_is_their_errors_that_fall_and_not_that_of_the_whole() -> None:
+    """Ten labels, each wrong in 8% of items and, with more examples, in s^0.25 of that."""
+    falls = 0.8**0.25
+    right = np.arange(1000)[None] < 1000 * round((1 - 0.08) ** 10, 3)
+    found = cross_validated_accuracy(right, 0.8, of_several=True).estimate
+    assert found == pytest.approx((1 - 0.08 * falls) ** 10, abs=0.01)
+    none = cross_validated_accuracy(np.zeros((1, 50), np.bool_), 0.8, of_several=True)
+    assert none.estimate == 0
+    assert none.high > 0
