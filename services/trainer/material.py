@@ -33,6 +33,8 @@ from services.trainer.search.bank import Bank, Vectors
 from services.trainer.search.cuts import DEFAULT
 from services.trainer.search.examples import MIN_CLASSES, Indices
 
+_LOOKED_AT: Final = 1_000  # vectors, to tell whether two endpoints give the same
+_ROUNDING: Final = 0.002  # four times what float16 rounds a number below 1 by
 _READ_AT_ONCE: Final = 8  # files of up to 20 MiB
 
 
@@ -141,12 +143,12 @@ class Material:
         """What a search takes of the examples `rows`: their vectors [n, dim] at each endpoint, and
         those of views of them. Every label must occur.
 
-        An endpoint that gives the vectors of the last layer again is left out.
+        An endpoint that gives the directions of the last layer again is left out.
         """
         kept = [
             name
             for name, found in vectors.items()
-            if name == DEFAULT or not np.array_equal(found, vectors[DEFAULT])
+            if name == DEFAULT or not _same_directions(found, vectors[DEFAULT])
         ]
         return Bank(
             {name: vectors[name] for name in kept},
@@ -176,6 +178,19 @@ class Material:
             made = map(look, self.contents(some))
             found.update(zip((self.rows[n].key.hex() for n in some), made, strict=True))
         return {sha256: glimpse for sha256, glimpse in found.items() if glimpse}
+
+
+def _same_directions(one: Vectors, other: Vectors) -> bool:
+    """Whether vectors [n, dim] of float16 differ in their lengths alone."""
+    if one.shape != other.shape:
+        return False
+    first, second = (_unit(found[:_LOOKED_AT].astype(np.float32)) for found in (one, other))
+    return bool((np.abs(first - second).max(initial=0.0)) < _ROUNDING)
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, np.finfo(np.float32).tiny))
 
 
 def gather(store: Store, spec: pb.TrainingSpec) -> Material:

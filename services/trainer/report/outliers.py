@@ -26,7 +26,7 @@ def outliers(evaluation: pb.Evaluation, glimpses: Mapping[str, Glimpse]) -> str:
     rest = [
         row(text(each.path), text(each.label), text(each.reason)) for each in found[MAX_PICTURES:]
     ]
-    listed = table(("File", "Label", "Why"), rest) if rest else ""
+    listed = table(("Where", "Label", "Why"), rest) if rest else ""
     more = folded(f"{count(len(rest), 'more example')} unlike all others", listed)
     method = (
         '<p class="method">How they were found: the distance to the third nearest example is more '

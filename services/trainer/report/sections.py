@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from graft.model.v1 import evaluation_pb2 as pb
 from services.trainer.glimpses import Glimpse
+from services.trainer.nouns import noun
 from services.trainer.report.markup import (
     bar,
     figure,
@@ -27,6 +28,7 @@ MAX_MATRIX = 20
 MAX_PAIRS = 20
 MAX_PAIRS_BESIDE_MATRIX = 8
 MAX_PICTURES = 60
+_PLAIN = {"picture": "Is the thing to see at all?", "text": "Does the text say it at all?"}
 MAX_PICTURES_OF_PAIR = 3
 MAX_PICTURED_PAIRS = 3
 _NONE = "no label"
@@ -160,7 +162,7 @@ def mistakes(evaluation: pb.Evaluation, glimpses: Mapping[str, Glimpse]) -> str:
     total = len(evaluation.mistakes)
     lead = (
         "Each was answered by a model that had not seen it. The most confident errors come first: "
-        "is the label right? Is the thing to see at all? Are there others like it among the "
+        f"is the label right? {_PLAIN[noun(evaluation.data)]} Are there others like it among the "
         f"examples? Shown: {len(shown)} of {total}."
     )
     figures = [_figure(found, glimpses.get(found.sha256)) for found in shown]
@@ -214,7 +216,7 @@ def data(evaluation: pb.Evaluation) -> str:
     issues = [row(text(i.path), text(", ".join(i.labels)), text(i.message)) for i in found.issues]
     listed = ""
     if issues:
-        wide = table(("File", "Label", "What is wrong"), issues)
+        wide = table(("Where", "Label", "What is wrong"), issues)
         title = count(len(issues), "file") + " with a problem"
         listed = f"<details open><summary>{text(title)}</summary>{wide}</details>"
     return section("The data", "", f'<div class="facts">{boxes}</div>', listed)

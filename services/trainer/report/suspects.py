@@ -26,7 +26,7 @@ def suspects(evaluation: pb.Evaluation, glimpses: Mapping[str, Glimpse]) -> str:
     )
     figures = [_figure(each, glimpses.get(each.sha256)) for each in found[:MAX_PICTURES]]
     rest = [_row(each) for each in found[MAX_PICTURES:]]
-    head = ("File", "Labelled", "May be", "Doubt", "Why")
+    head = ("Where", "Labelled", "May be", "Doubt", "Why")
     more = folded(f"{count(len(rest), 'more label')} to check", table(head, rest)) if rest else ""
     method = (
         '<p class="method">How they were found: by the answers of models that had not seen the '

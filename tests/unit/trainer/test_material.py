@@ -76,11 +76,13 @@ def test_a_bank_of_some_rows_keeps_their_groups_and_classes(material: Material) 
 
 
 def test_an_endpoint_that_repeats_the_last_layer_is_left_out(material: Material) -> None:
-    n = len(material.rows)
-    vectors = np.random.default_rng(0).normal(size=(n, 4)).astype(np.float16)
-    seen = {"early": vectors[:, :2], "final": vectors.copy(), DEFAULT: vectors}
+    n, rng = len(material.rows), np.random.default_rng(0)
+    vectors = rng.normal(size=(n, 4)).astype(np.float16)
+    longer = (vectors.astype(np.float32) * rng.uniform(1, 9, (n, 1))).astype(np.float16)
+    other = vectors + rng.normal(0, 0.1, vectors.shape).astype(np.float16)
+    seen = {"early": vectors[:, :2], "other": other, "final": longer, DEFAULT: vectors}
     bank = material.bank(seen, {"flip": seen}, np.arange(n))
-    assert list(bank.vectors) == list(bank.views["flip"]) == ["early", DEFAULT]
+    assert list(bank.vectors) == list(bank.views["flip"]) == ["early", "other", DEFAULT]
 
 
 def test_thumbnails_are_made_of_what_is_shown_alone(material: Material) -> None:
