@@ -16,8 +16,8 @@ is off, for three reasons:
 Measured by benchmarks/coverage.py: over 324 draws of 5, 10 and 25 examples a class from six sets of
 pictures with four backbones the interval holds the accuracy on the whole test folder in 94% (96, 95
 and 91% at 5, 10 and 25), at 1.22 times the width of the binomial interval. Where the test folder
-differs from the training folder it is missed more often: 83% of the draws from `clothing`. The 1.2
-was set on one of the four backbones.
+differs from the training folder it is missed more often: 83% of the draws from `clothing`. Draws
+with mobilenet_v2_100_224 had no part in setting the 1.2.
 """
 
 from __future__ import annotations
