@@ -77,6 +77,7 @@ class LeakFinder:
         try:
             version = await self._decoders.run(self._catalogue.version, name, first.version)
             snapshot = await self._decoders.run(self._catalogue.snapshot, name, version)
+            _check_count(len(snapshot.sorting.used), "dataset")  # before the test is read
             test = await self._read(_Test(modality_of(snapshot.rows)), first, requests)
             return await self._decoders.run(self._compare, snapshot, test)
         finally:
@@ -100,7 +101,6 @@ class LeakFinder:
 
     def _compare(self, snapshot: Snapshot, test: _Test) -> pb.FindNearDuplicatesResponse:
         used = snapshot.sorting.used
-        _check_count(len(used), "dataset")
         found = pb.FindNearDuplicatesResponse()
         if not used or not test.positions:
             return found

@@ -192,6 +192,7 @@ async def test_a_comparison_with_nothing_is_refused(
         "dataset",
         "3",
     )
+    await trainer.load("d", scenes(3))
     with pytest.raises(grpc.RpcError) as caught:
         await leaked(trainer, [b""] * 4)
     assert translated(caught.value).field == "examples"
