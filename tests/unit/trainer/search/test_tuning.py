@@ -153,6 +153,9 @@ def test_where_tuning_is_expected_to_pay_only_more_mistakes_beyond_chance_count(
     assert not keep(worse, expected=True).yes
     assert keep_expected(yes, level, frozen) == yes
     assert not keep_expected(yes, worse, one_less).yes
+    partly = np.where(np.arange(16) < 8, one_less, np.nan)  # the search was asked about a part
+    assert not keep_expected(yes, worse, partly).yes
+    assert keep_expected(yes, worse, np.full(16, np.nan)) == yes
     assert not keep_expected(Verdict(False, "left"), level, frozen).yes
     assert worth_trying(replace(GOOD, mistakes=3, expected=True)).yes
     assert not worth_trying(replace(GOOD, mistakes=0, expected=True)).yes
