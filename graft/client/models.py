@@ -36,10 +36,11 @@ class Model:
 
 
 def task_name(task: model_pb2.Task) -> str:
-    """`classification` or `multi-label`; empty where it is not stated."""
+    """`classification`, `multi-label` or `detection`; empty where it is not stated."""
     known = {
         model_pb2.TASK_CLASSIFICATION: "classification",
         model_pb2.TASK_MULTI_LABEL: "multi-label",
+        model_pb2.TASK_DETECTION: "detection",
     }
     return known.get(task, "")
 

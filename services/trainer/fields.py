@@ -36,7 +36,7 @@ def check_spec(parent: str, spec: pb.TrainingSpec) -> str:
     model = parse_field("spec.model", ModelName.parse, spec.model)
     for field, found in (("spec.dataset", dataset.project), ("spec.model", model.project)):
         _check(found == project, field, f"it must lie in {parent}, like the job", found)
-    _check(spec.task in _TASKS, "spec.task", "one label an item or several are known", spec.task)
+    _check(spec.task in _TASKS, "spec.task", _known(), _named(spec.task))
     _check(spec.seed >= 0, "spec.seed", "it must be 0 or more", spec.seed)
     version = spec.dataset_version
     _check(version >= 0, "spec.dataset_version", "it must be 0 or more", version)
@@ -51,6 +51,16 @@ def job_name(project: str, request_id: str) -> JobName:
     """The job that a request id means."""
     _check("_" not in request_id, "request_id", "it takes a-z, 0-9 and '-'", request_id)
     return parse_field("request_id", JobName.parse, f"projects/{project}/trainingJobs/{request_id}")
+
+
+def _known() -> str:
+    """What a task may be, as a rule for the caller."""
+    return f"this version trains {', '.join(map(_named, _TASKS[1:]))}"
+
+
+def _named(task: model_pb2.Task) -> str:
+    """The name of a task; of a number that is none, the number."""
+    return model_pb2.Task.Name(task) if task in model_pb2.Task.values() else str(task)
 
 
 def _check(right: bool, field: str, rule: str, received: object) -> None:

@@ -16,9 +16,11 @@ class Task(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TASK_UNSPECIFIED: _ClassVar[Task]
     TASK_CLASSIFICATION: _ClassVar[Task]
     TASK_MULTI_LABEL: _ClassVar[Task]
+    TASK_DETECTION: _ClassVar[Task]
 TASK_UNSPECIFIED: Task
 TASK_CLASSIFICATION: Task
 TASK_MULTI_LABEL: Task
+TASK_DETECTION: Task
 
 class Features(_message.Message):
     __slots__ = ("backbone", "backbone_digest", "endpoints", "dims")

@@ -1,3 +1,4 @@
+from graft.common.v1 import box_pb2 as _box_pb2
 from graft.common.v1 import content_pb2 as _content_pb2
 from graft.common.v1 import timing_pb2 as _timing_pb2
 from graft.model.v1 import model_pb2 as _model_pb2
@@ -26,18 +27,42 @@ class LabelScore(_message.Message):
     def __init__(self, label: _Optional[str] = ..., score: _Optional[float] = ...) -> None: ...
 
 class Prediction(_message.Message):
-    __slots__ = ("label", "score", "unknown", "scores", "borne")
+    __slots__ = ("label", "score", "unknown", "scores", "borne", "detected")
     LABEL_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_FIELD_NUMBER: _ClassVar[int]
     SCORES_FIELD_NUMBER: _ClassVar[int]
     BORNE_FIELD_NUMBER: _ClassVar[int]
+    DETECTED_FIELD_NUMBER: _ClassVar[int]
     label: str
     score: float
     unknown: bool
     scores: _containers.RepeatedCompositeFieldContainer[LabelScore]
     borne: BorneLabels
-    def __init__(self, label: _Optional[str] = ..., score: _Optional[float] = ..., unknown: _Optional[bool] = ..., scores: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ..., borne: _Optional[_Union[BorneLabels, _Mapping]] = ...) -> None: ...
+    detected: Detected
+    def __init__(self, label: _Optional[str] = ..., score: _Optional[float] = ..., unknown: _Optional[bool] = ..., scores: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ..., borne: _Optional[_Union[BorneLabels, _Mapping]] = ..., detected: _Optional[_Union[Detected, _Mapping]] = ...) -> None: ...
+
+class Detected(_message.Message):
+    __slots__ = ("objects", "width", "height")
+    OBJECTS_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    objects: _containers.RepeatedCompositeFieldContainer[DetectedObject]
+    width: int
+    height: int
+    def __init__(self, objects: _Optional[_Iterable[_Union[DetectedObject, _Mapping]]] = ..., width: _Optional[int] = ..., height: _Optional[int] = ...) -> None: ...
+
+class DetectedObject(_message.Message):
+    __slots__ = ("label", "score", "box", "unknown")
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    BOX_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    label: str
+    score: float
+    box: _box_pb2.Box
+    unknown: bool
+    def __init__(self, label: _Optional[str] = ..., score: _Optional[float] = ..., box: _Optional[_Union[_box_pb2.Box, _Mapping]] = ..., unknown: _Optional[bool] = ...) -> None: ...
 
 class BorneLabels(_message.Message):
     __slots__ = ("labels",)

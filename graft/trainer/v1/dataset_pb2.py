@@ -27,7 +27,7 @@ from graft.embedder.v1 import backbone_pb2 as graft_dot_embedder_dot_v1_dot_back
 from graft.model.v1 import evaluation_pb2 as graft_dot_model_dot_v1_dot_evaluation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1egraft/trainer/v1/dataset.proto\x12\x10graft.trainer.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a graft/embedder/v1/backbone.proto\x1a\x1fgraft/model/v1/evaluation.proto\"2\n\nLabelCount\x12\r\n\x05label\x18\x01 \x01(\t\x12\x15\n\rexample_count\x18\x02 \x01(\x03\"\x8d\x02\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12,\n\x06labels\x18\x03 \x03(\x0b\x32\x1c.graft.trainer.v1.LabelCount\x12,\n\x07summary\x18\x04 \x01(\x0b\x32\x1b.graft.model.v1.DataSummary\x12\x12\n\nsize_bytes\x18\x05 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bmulti_label\x18\x07 \x01(\x08\x12-\n\x08modality\x18\x08 \x01(\x0e\x32\x1b.graft.embedder.v1.Modalityb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1egraft/trainer/v1/dataset.proto\x12\x10graft.trainer.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a graft/embedder/v1/backbone.proto\x1a\x1fgraft/model/v1/evaluation.proto\"E\n\nLabelCount\x12\r\n\x05label\x18\x01 \x01(\t\x12\x15\n\rexample_count\x18\x02 \x01(\x03\x12\x11\n\tbox_count\x18\x03 \x01(\x03\"\x9c\x02\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12,\n\x06labels\x18\x03 \x03(\x0b\x32\x1c.graft.trainer.v1.LabelCount\x12,\n\x07summary\x18\x04 \x01(\x0b\x32\x1b.graft.model.v1.DataSummary\x12\x12\n\nsize_bytes\x18\x05 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bmulti_label\x18\x07 \x01(\x08\x12-\n\x08modality\x18\x08 \x01(\x0e\x32\x1b.graft.embedder.v1.Modality\x12\r\n\x05\x62oxed\x18\t \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,7 +35,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'graft.trainer.v1.dataset_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LABELCOUNT']._serialized_start=152
-  _globals['_LABELCOUNT']._serialized_end=202
-  _globals['_DATASET']._serialized_start=205
-  _globals['_DATASET']._serialized_end=474
+  _globals['_LABELCOUNT']._serialized_end=221
+  _globals['_DATASET']._serialized_start=224
+  _globals['_DATASET']._serialized_end=508
 # @@protoc_insertion_point(module_scope)

@@ -1,3 +1,4 @@
+from graft.common.v1 import box_pb2 as _box_pb2
 from graft.common.v1 import content_pb2 as _content_pb2
 from graft.common.v1 import problem_pb2 as _problem_pb2
 from graft.trainer.v1 import dataset_pb2 as _dataset_pb2
@@ -19,17 +20,29 @@ IMPORT_MODE_UNSPECIFIED: ImportMode
 IMPORT_MODE_REPLACE: ImportMode
 IMPORT_MODE_APPEND: ImportMode
 
+class LabelledBox(_message.Message):
+    __slots__ = ("label", "box", "crowd")
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    BOX_FIELD_NUMBER: _ClassVar[int]
+    CROWD_FIELD_NUMBER: _ClassVar[int]
+    label: str
+    box: _box_pb2.Box
+    crowd: bool
+    def __init__(self, label: _Optional[str] = ..., box: _Optional[_Union[_box_pb2.Box, _Mapping]] = ..., crowd: _Optional[bool] = ...) -> None: ...
+
 class Example(_message.Message):
-    __slots__ = ("path", "labels", "content", "problem")
+    __slots__ = ("path", "labels", "boxes", "content", "problem")
     PATH_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    BOXES_FIELD_NUMBER: _ClassVar[int]
     CONTENT_FIELD_NUMBER: _ClassVar[int]
     PROBLEM_FIELD_NUMBER: _ClassVar[int]
     path: str
     labels: _containers.RepeatedScalarFieldContainer[str]
+    boxes: _containers.RepeatedCompositeFieldContainer[LabelledBox]
     content: _content_pb2.Content
     problem: _problem_pb2.Problem
-    def __init__(self, path: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., content: _Optional[_Union[_content_pb2.Content, _Mapping]] = ..., problem: _Optional[_Union[_problem_pb2.Problem, _Mapping]] = ...) -> None: ...
+    def __init__(self, path: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., boxes: _Optional[_Iterable[_Union[LabelledBox, _Mapping]]] = ..., content: _Optional[_Union[_content_pb2.Content, _Mapping]] = ..., problem: _Optional[_Union[_problem_pb2.Problem, _Mapping]] = ...) -> None: ...
 
 class ImportExamplesRequest(_message.Message):
     __slots__ = ("dataset", "mode", "examples", "last")

@@ -45,6 +45,7 @@ def test_a_right_spec_answers_its_project(fields: dict[str, Any]) -> None:
         ({"dataset_version": -3}, "spec.dataset_version"),
         ({"budget": timedelta(0)}, "spec.budget"),
         ({"task": 9}, "spec.task"),
+        ({"task": model_pb2.TASK_DETECTION}, "spec.task"),
     ],
 )
 def test_a_wrong_field_is_named(fields: dict[str, Any], field: str) -> None:
