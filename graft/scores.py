@@ -59,10 +59,11 @@ def class_scores(truth: Indices, answer: Indices, labels: int) -> list[ClassScor
     right = np.bincount(truth[truth == answer], minlength=labels)
     are = np.bincount(truth, minlength=labels)
     called = np.bincount(answer, minlength=labels)
-    return [_class_score(*counts) for counts in zip(right, called, are, strict=True)]
+    return [class_score(*counts) for counts in zip(right, called, are, strict=True)]
 
 
-def _class_score(right: int, called: int, are: int) -> ClassScore:
+def class_score(right: int, called: int, are: int) -> ClassScore:
+    """Score a class of `are` examples; `called` were called it, `right` of them rightly."""
     return ClassScore(
         precision=float(right / called) if called else None,
         recall=float(right / are) if are else None,
@@ -75,7 +76,7 @@ def _class_score(right: int, called: int, are: int) -> ClassScore:
 def label_scores(truth: Bools, answer: Bools) -> list[ClassScore]:
     """Score each label on its own where an item may have several, both bool [n, k]."""
     right, are, called = ((x).sum(axis=0) for x in (truth & answer, truth, answer))
-    return [_class_score(*counts) for counts in zip(right, called, are, strict=True)]
+    return [class_score(*counts) for counts in zip(right, called, are, strict=True)]
 
 
 def micro_f1(truth: Bools, answer: Bools) -> float:
