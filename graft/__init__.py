@@ -1,6 +1,7 @@
 """Graft a small head onto a big pretrained network: the client library and the command line."""
 
 from graft.addresses import Addresses
+from graft.boxes import Box, Drawing, LabelledBox
 from graft.client.asynchronous import AsyncClient
 from graft.client.backbones import Backbone, Endpoint
 from graft.client.blocking import Client
@@ -39,6 +40,7 @@ __all__ = [
     "AlreadyExists",
     "AsyncClient",
     "Backbone",
+    "Box",
     "Cancelled",
     "ClassReport",
     "ClassScore",
@@ -48,6 +50,7 @@ __all__ = [
     "DataLoss",
     "Dataset",
     "DeadlineExceeded",
+    "Drawing",
     "Endpoint",
     "Estimate",
     "Evaluation",
@@ -61,6 +64,7 @@ __all__ = [
     "InvalidArgument",
     "Job",
     "JobEvent",
+    "LabelledBox",
     "Mistake",
     "Model",
     "ModelVersion",

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from graft.boxes import Drawing
 from graft.content import TEXT_EXTENSION, Item, Problem, display_path
 from graft.errors import InvalidArgument
 
@@ -34,18 +35,27 @@ UNSUPPORTED_EXTENSIONS: Final = frozenset(
 class Example:
     """One labelled example; `path` is what reports show, `source` what is sent.
 
-    It is made with its label, or with several or none; `labels` has each once, by name.
+    It is made with its label, or with several or none; `labels` has each once, by name. A picture
+    whose things are boxed has a `drawing` and no label; one that shows none, an empty drawing.
     """
 
     path: str
     labels: tuple[str, ...]
     source: Item | Problem
+    drawing: Drawing | None
 
-    def __init__(self, path: str, labels: str | Iterable[str], source: Item | Problem) -> None:
+    def __init__(
+        self,
+        path: str,
+        labels: str | Iterable[str],
+        source: Item | Problem,
+        drawing: Drawing | None = None,
+    ) -> None:
         several = [labels] if isinstance(labels, str) else labels
         object.__setattr__(self, "path", path)
         object.__setattr__(self, "labels", tuple(sorted(set(several))))
         object.__setattr__(self, "source", source)
+        object.__setattr__(self, "drawing", drawing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,11 @@ class ExampleSet:
     examples: tuple[Example, ...]
     skipped: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    @property
+    def boxed(self) -> bool:
+        """Whether the examples say where their things are."""
+        return any(one.drawing is not None for one in self.examples)
 
     @property
     def problems(self) -> tuple[Example, ...]:

@@ -51,19 +51,27 @@ def show(
     say(f"{found.name} version {found.version}: {found.example_count} examples of {_kind(found)}")
     say(
         f"rejected {found.rejected_count}, duplicates {found.duplicate_count},"
-        f" under different labels {found.conflict_count}"
+        f" under different {_marks(found)} {found.conflict_count}"
     )
     for text in found.warnings:
         warn(text)
-    print_table(["label", "examples"], [[label, count] for label, count in found.labels.items()])
+    columns = ["label", "examples", "boxes"] if found.boxed else ["label", "examples"]
+    counts = [[label, count, found.boxes.get(label)] for label, count in found.labels.items()]
+    print_table(columns, [row[: len(columns)] for row in counts])
     if found.issues:
         rows = [[one.path, ", ".join(one.labels), one.message] for one in found.issues]
         print_table(["file", "labels", "issue"], rows)
 
 
+def _marks(dataset: Dataset) -> str:
+    return "boxes" if dataset.boxed else "labels"
+
+
 def _kind(dataset: Dataset) -> str:
-    """`images`, `texts`, and whether an example has one label."""
+    """`images`, `texts`, and whether an example has one label, or boxes."""
     kind = f"{dataset.modality or 'example'}s"
+    if dataset.boxed:
+        return f"{kind}, with boxes"
     return f"{kind}, any number of labels" if dataset.multi_label else f"{kind}, one label"
 
 

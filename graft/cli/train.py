@@ -147,10 +147,11 @@ def _tell_data(examples: ExampleSet, dataset: Dataset) -> None:
         note(f"skipped {counted(count, f'{extension} file')}: neither images nor texts")
     for text in (*examples.warnings, *dataset.warnings):
         warn(text)
+    marks = "boxes" if dataset.boxed else "labels"
     for count, what in (
         (dataset.rejected_count, "rejected"),
-        (dataset.conflict_count, "left out: the same bytes under different labels"),
-        (dataset.duplicate_count, "used once: the same bytes again under the same labels"),
+        (dataset.conflict_count, f"left out: the same bytes under different {marks}"),
+        (dataset.duplicate_count, f"used once: the same bytes again under the same {marks}"),
     ):
         if count:
             warn(f"{counted(count, 'example')} {what}")
@@ -164,6 +165,7 @@ def _tell_data(examples: ExampleSet, dataset: Dataset) -> None:
 def _kind(dataset: Dataset) -> str:
     """What the data set is taken for, where that is not the usual."""
     found = ["texts"] if dataset.modality == "text" else []
+    found += [counted(sum(dataset.boxes.values()), "box", "boxes")] if dataset.boxed else []
     found += ["any number of labels an example"] if dataset.multi_label else []
     return f": {', '.join(found)}" if found else ""
 

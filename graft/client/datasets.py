@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from graft.client.backbones import modality_name
@@ -39,7 +39,8 @@ class Dataset:
     """One version of a data set; `issues` are the first 100 of what the counts count.
 
     `modality` is `image` or `text`, and empty where there is no example. With `multi_label` an
-    example may bear several labels, or none.
+    example may bear several labels, or none. With `boxed` the examples say where their things are:
+    `boxes` counts those of each label, crowds left out.
     """
 
     name: str
@@ -55,6 +56,8 @@ class Dataset:
     create_time: datetime | None
     multi_label: bool = False
     modality: str = ""
+    boxed: bool = False
+    boxes: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def from_proto(cls, dataset: dataset_pb2.Dataset) -> Dataset:
@@ -74,6 +77,8 @@ class Dataset:
             create_time=optional_time(dataset, "create_time"),
             multi_label=dataset.multi_label,
             modality=modality_name(dataset.modality),
+            boxed=dataset.boxed,
+            boxes={one.label: one.box_count for one in dataset.labels} if dataset.boxed else {},
         )
 
 

@@ -33,6 +33,7 @@ _PRELOADED = (TiffImagePlugin, WebPImagePlugin)
 # Pillow itself refuses more than twice its warning threshold, whatever we allow.
 MAX_PIXELS_SUPPORTED = 89_478_485
 
+_JPEG = b"\xff\xd8"
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -104,6 +105,17 @@ def inspect(data: bytes, *, limits: ImageLimits = DEFAULT_LIMITS) -> ImageInfo:
             width, height = height, width
         frames = 2 if getattr(image, "is_animated", False) else 1
         return ImageInfo(_format(image), width, height, frames)
+
+
+def upright_size(data: bytes, *, limits: ImageLimits = DEFAULT_LIMITS) -> tuple[int, int]:
+    """Width and height of the picture that `decode` answers; raises what it raises.
+
+    Only a JPEG tells by its header alone: a PNG may carry its orientation behind the pixels.
+    """
+    if data.startswith(_JPEG):
+        info = inspect(data, limits=limits)
+        return info.width, info.height
+    return decode_picture(data, limits=limits).size
 
 
 def decode(

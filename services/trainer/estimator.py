@@ -17,7 +17,7 @@ from services.common.blocking import Bridge
 from services.common.store import Store
 from services.trainer import backbone_choice, estimate
 from services.trainer.data.catalogue import Catalogue, Snapshot
-from services.trainer.data.rows import MODALITIES, label_counts, modality_of, warnings_about
+from services.trainer.data.rows import MODALITIES, modality_of, warnings_of
 from services.trainer.embeddings import Source, caches
 from services.trainer.jobs.book import JobBook
 
@@ -71,7 +71,7 @@ class Estimator:
             backbone=backbone,
             duration_low=timedelta(seconds=seconds.low),
             duration_high=timedelta(seconds=seconds.high),
-            warnings=warnings_about(label_counts(snapshot.rows, snapshot.sorting)),
+            warnings=warnings_of(snapshot.rows, snapshot.sorting),
         )
 
     async def _backbone(self, name: str) -> backbone_pb2.Backbone:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from graft.detection import scene
 from graft.embedder.v1 import backbone_pb2
 from graft.errors import FailedPrecondition, Internal
 from graft.model.v1 import evaluation_pb2, model_pb2
@@ -73,6 +74,18 @@ class Material:
         return MODALITIES[self.rows[0].modality]
 
     @property
+    def boxed(self) -> bool:
+        """Whether the examples say where their things are; one without a box shows none."""
+        return self.snapshot.sorting.boxed
+
+    @cached_property
+    def things(self) -> list[scene.Truth]:
+        """The boxes of each example where they are `boxed`, by `labels`, in pixels of the upright
+        picture; crowds of a label that nothing else bears are left out."""
+        index = self._index
+        return [_things(row, index) for row in self.rows]
+
+    @property
     def multi_label(self) -> bool:
         """Whether an example may bear several labels, or none."""
         return self.snapshot.sorting.multi_label
@@ -96,7 +109,7 @@ class Material:
     @property
     def truth(self) -> Truth:
         """What a search learns: `targets` where an example may bear several labels, else `y`."""
-        return self.targets if self.multi_label else self.y
+        return self.targets if self.multi_label or self.boxed else self.y
 
     @cached_property
     def members(self) -> list[Indices]:
@@ -180,6 +193,13 @@ class Material:
         return {sha256: glimpse for sha256, glimpse in found.items() if glimpse}
 
 
+def _things(row: Row, index: Mapping[str, int]) -> scene.Truth:
+    known = [one for one in row.boxes if one.label in index]
+    boxes = [(one.box.left, one.box.top, one.box.width, one.box.height) for one in known]
+    truth = scene.Truth.of(boxes, [index[one.label] for one in known])
+    return replace(truth, crowd=np.array([one.crowd for one in known], np.bool_))
+
+
 def _same_directions(one: Vectors, other: Vectors) -> bool:
     """Whether vectors [n, dim] of float16 differ in their lengths alone."""
     if one.shape != other.shape:
@@ -203,24 +223,60 @@ def gather(store: Store, spec: pb.TrainingSpec) -> Material:
     used = tuple(rows[number] for number in numbers)
     labels = tuple(sorted({label for row in used for label in row.labels}))
     material = Material(snapshot, tuple(numbers), used, labels, catalogue, store)
-    check_trainable(material)
+    if material.boxed or spec.task == model_pb2.TASK_DETECTION:
+        check_boxed(material)
+    else:
+        check_trainable(material)
     check_task(material, spec.task)
+    refuse_boxes(material)
     return material
 
 
 def check_task(material: Material, task: model_pb2.Task) -> None:
     """Raise FailedPrecondition where the task that was asked for is not that of the labels."""
-    several = material.multi_label
-    wanted = model_pb2.TASK_MULTI_LABEL if several else model_pb2.TASK_CLASSIFICATION
+    wanted, what = _task_of(material)
     if task in (model_pb2.TASK_UNSPECIFIED, wanted):
         return
-    what = "some example bears several labels" if several else "no example bears several labels"
     raise FailedPrecondition(
         f"{material.snapshot.name}: {what}, so that the task is"
         f" {model_pb2.Task.Name(wanted)}; ask for that, or for none. Received:"
         f" {model_pb2.Task.Name(task)}",
         reason="DATASET_UNTRAINABLE",
         metadata={"classes": str(len(material.labels)), "examples": str(len(material.rows))},
+    )
+
+
+def _task_of(material: Material) -> tuple[model_pb2.Task, str]:
+    """What the examples say that a model is to do, and what says so."""
+    if material.boxed:
+        return model_pb2.TASK_DETECTION, "its examples have boxes"
+    if material.multi_label:
+        return model_pb2.TASK_MULTI_LABEL, "some example bears several labels"
+    return model_pb2.TASK_CLASSIFICATION, "no example bears several labels"
+
+
+def check_boxed(material: Material) -> None:
+    """Raise FailedPrecondition unless a thing is boxed, telling what there is."""
+    sorting = material.snapshot.sorting
+    if not material.labels or not material.boxed:
+        raise FailedPrecondition(
+            f"{material.snapshot.name} cannot be trained on: a detector learns from boxes, and no"
+            " usable example has one around a single thing; import pictures with boxes. Received:"
+            f" {len(material.rows)} usable examples ({len(sorting.rejected)} rejected,"
+            f" {len(sorting.conflicts)} under different labels or boxes)",
+            reason="DATASET_UNTRAINABLE",
+            metadata={"classes": str(len(material.labels)), "examples": str(len(material.rows))},
+        )
+
+
+def refuse_boxes(material: Material) -> None:
+    """Raise FailedPrecondition where only a detector could be trained."""
+    if not material.boxed:
+        return
+    raise FailedPrecondition(
+        f"{material.snapshot.name} has boxes, and this version trains no detector; import labels"
+        f" without boxes. Received: {len(material.rows)} examples with boxes",
+        reason="DATASET_UNTRAINABLE",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,18 +10,35 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from graft.boxes import Box, LabelledBox
 from graft.errors import Conflict, InvalidArgument
 from services.common.store import Store
 from services.trainer.lance_errors import lance_errors
 from services.trainer.lance_table import LanceTable, TableVersion
 
-__all__ = ["EXAMPLES", "KEY_BYTES", "DatasetTable", "EmbeddingTable", "TableVersion", "examples"]
+__all__ = [
+    "EXAMPLES",
+    "KEY_BYTES",
+    "DatasetTable",
+    "EmbeddingTable",
+    "TableVersion",
+    "examples",
+    "labelled_box",
+]
 
 KEY_BYTES = 32  # a sha256 digest
+BOX_SIDES = ("left", "top", "width", "height")
 COMPACT_ABOVE = 32  # pieces of an embeddings table; each append makes one
 _KEEP_VERSIONS = timedelta(hours=1)  # of embeddings: longer than any read of one takes
 _APPEND_ATTEMPTS = 8
 
+BOX = pa.struct(
+    [
+        pa.field("label", pa.string(), nullable=False),
+        *(pa.field(side, pa.float64(), nullable=False) for side in BOX_SIDES),
+        pa.field("crowd", pa.bool_(), nullable=False),
+    ]
+)
 EXAMPLES = pa.schema(
     [
         pa.field("key", pa.binary(KEY_BYTES), nullable=False),
@@ -32,11 +49,16 @@ EXAMPLES = pa.schema(
         pa.field("detail", pa.string(), nullable=False),
         pa.field("modality", pa.string(), nullable=False),
         pa.field("sketch", pa.binary(), nullable=False),
+        pa.field("width", pa.int32(), nullable=False),
+        pa.field("height", pa.int32(), nullable=False),
+        pa.field("boxes", pa.list_(pa.field("item", BOX, nullable=False)), nullable=False),
+        pa.field("note", pa.string(), nullable=False),
     ]
 )
 """One example a row: `key` is the sha256 of `content`, the raw bytes of the image or the text in
 UTF-8; `sketch` is the sketch of an image (services.trainer.data.sketch) or the fingerprint of a
-text (services.trainer.data.fingerprint)."""
+text (services.trainer.data.fingerprint). `width` and `height` are those of an upright picture that
+came without labels, and 0 of anything else; `boxes` are what it shows, in its pixels."""
 
 _Keys = npt.NDArray[np.bytes_]
 _KEY_TYPE = np.dtype(f"S{KEY_BYTES}")
@@ -72,14 +94,32 @@ def examples(
     details: Sequence[str],
     modalities: Sequence[str],
     sketches: Sequence[bytes],
+    sizes: Sequence[tuple[int, int]],
+    boxes: Sequence[Sequence[LabelledBox]],
+    notes: Sequence[str],
 ) -> pa.RecordBatch:
     """One batch for a DatasetTable; all of one length, keys of 32 bytes."""
-    columns = (keys, paths, labels, contents, verdicts, details, modalities, sketches)
+    widths, heights = [width for width, _ in sizes], [height for _, height in sizes]
+    structs = [[_struct(one) for one in some] for some in boxes]
+    columns = (
+        *(keys, paths, labels, contents, verdicts, details, modalities, sketches),
+        *(widths, heights, structs, notes),
+    )
     arrays = [
         pa.array(list(values), type=field.type)
         for values, field in zip(columns, EXAMPLES, strict=True)
     ]
     return pa.record_batch(arrays, schema=EXAMPLES)
+
+
+def _struct(one: LabelledBox) -> dict[str, Any]:
+    sides = {side: getattr(one.box, side) for side in BOX_SIDES}
+    return {"label": one.label, **sides, "crowd": one.crowd}
+
+
+def labelled_box(struct: Mapping[str, Any]) -> LabelledBox:
+    """A box as the table holds it."""
+    return LabelledBox(struct["label"], Box(*(struct[side] for side in BOX_SIDES)), struct["crowd"])
 
 
 class EmbeddingTable:

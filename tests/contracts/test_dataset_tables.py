@@ -15,6 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from graft.boxes import Box, LabelledBox
 from graft.errors import Conflict, DataLoss, InvalidArgument, NotFound
 from services.common.store import Store
 from services.trainer.tables import EXAMPLES, DatasetTable, examples
@@ -39,6 +40,12 @@ def _rows(start: int, count: int, *, size: int = 10) -> pa.RecordBatch:
         details=[""] * count,
         modalities=["image"] * count,
         sketches=[b"%d" % number for number in numbers],
+        sizes=[(640, 480)] * count,
+        boxes=[
+            [LabelledBox("cat", Box(0.5, 1.0, 20.25, 30.0), crowd=n % 2 > 0)] * (n % 3)
+            for n in numbers
+        ],
+        notes=["2 boxes were cut"] * count,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from graft.common.v1 import content_pb2
 from graft.names import DatasetName
+from graft.trainer.v1 import dataset_pb2
 from graft.trainer.v1 import dataset_service_pb2 as pb
 from services.common.blocking import Bridge
 from services.common.store import Store
@@ -19,20 +20,6 @@ Files = Sequence[tuple[str, str, bytes | str]]
 
 def bring(store: Store, name: DatasetName, files: Files) -> None:
     """Make a new version of a data set of these files."""
-    decoders, writers = Bridge("decode", 2), Bridge("import", 1)
-    try:
-        importer = Importer(Catalogue(store), decoders=decoders, writers=writers)
-        asyncio.run(_run(importer, name, files))
-    finally:
-        decoders.close()
-        writers.close()
-
-
-async def _run(importer: Importer, name: DatasetName, files: Files) -> None:
-    await importer.run(_requests(name, files))
-
-
-async def _requests(name: DatasetName, files: Files) -> AsyncIterator[pb.ImportExamplesRequest]:
     examples = [
         pb.Example(
             path=path,
@@ -41,6 +28,31 @@ async def _requests(name: DatasetName, files: Files) -> AsyncIterator[pb.ImportE
         )
         for label, path, data in files
     ]
+    bring_examples(store, name, examples)
+
+
+def bring_examples(
+    store: Store, name: DatasetName, examples: Sequence[pb.Example]
+) -> dataset_pb2.Dataset:
+    """Make a new version of a data set of these examples."""
+    decoders, writers = Bridge("decode", 2), Bridge("import", 1)
+    try:
+        importer = Importer(Catalogue(store), decoders=decoders, writers=writers)
+        return asyncio.run(_run(importer, name, examples))
+    finally:
+        decoders.close()
+        writers.close()
+
+
+async def _run(
+    importer: Importer, name: DatasetName, examples: Sequence[pb.Example]
+) -> dataset_pb2.Dataset:
+    return await importer.run(_requests(name, examples))
+
+
+async def _requests(
+    name: DatasetName, examples: Sequence[pb.Example]
+) -> AsyncIterator[pb.ImportExamplesRequest]:
     yield pb.ImportExamplesRequest(dataset=str(name), examples=examples)
     yield pb.ImportExamplesRequest(last=True)
 

@@ -51,12 +51,15 @@ class FakeDatasets(dataset_service_pb2_grpc.DatasetServiceServicer):
         ]
         before = self._world.datasets.get(name)
         self._world.data[name] = good
-        labels = Counter(label for one in good for label in one.labels)
+        labels = Counter(label for one in good for label in _borne(one))
+        boxes = Counter(box.label for one in good for box in one.boxes if not box.crowd)
         self._world.datasets[name] = dataset_pb2.Dataset(
             name=name,
             version=before.version + 1 if before else 1,
             labels=[
-                dataset_pb2.LabelCount(label=label, example_count=count)
+                dataset_pb2.LabelCount(
+                    label=label, example_count=count, box_count=boxes.get(label, 0)
+                )
                 for label, count in sorted(labels.items())
             ],
             summary=evaluation_pb2.DataSummary(
@@ -65,6 +68,7 @@ class FakeDatasets(dataset_service_pb2_grpc.DatasetServiceServicer):
             size_bytes=sum(len(one.content.image) for one in good),
             multi_label=any(len(one.labels) > 1 for one in good),
             modality=_modality(good),
+            boxed=bool(boxes),
         )
         return self._world.datasets[name]
 
@@ -100,6 +104,11 @@ class FakeDatasets(dataset_service_pb2_grpc.DatasetServiceServicer):
         find(self._world.datasets, request.name)
         del self._world.datasets[request.name]
         return dataset_pb.DeleteDatasetResponse()
+
+
+def _borne(example: dataset_pb.Example) -> set[str]:
+    """The labels of an example, or of its boxes."""
+    return {*example.labels, *(box.label for box in example.boxes)}
 
 
 class FakeJobs(trainer_service_pb2_grpc.TrainerServiceServicer):

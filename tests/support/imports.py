@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
-from graft.common.v1 import content_pb2
+from graft.common.v1 import box_pb2, content_pb2
 from graft.names import DatasetName
 from graft.trainer.v1 import dataset_pb2
 from graft.trainer.v1 import dataset_service_pb2 as pb
@@ -28,6 +28,26 @@ def example(seed: int, label: str, data: bytes | None = None) -> pb.Example:
 def said(path: str, text: str, label: str = "cat") -> pb.Example:
     """A text with its label."""
     return pb.Example(path=path, labels=[label], content=content_pb2.Content(text=text))
+
+
+def boxed(path: str, data: bytes, *boxes: pb.LabelledBox) -> pb.Example:
+    """A picture with boxes, or with none."""
+    return pb.Example(path=path, content=content_pb2.Content(image=data), boxes=boxes)
+
+
+def box(
+    label: str,
+    left: float,
+    top: float,
+    width: float,
+    height: float,
+    *,
+    crowd: bool = False,
+    origin: str = "",
+) -> pb.LabelledBox:
+    """One box."""
+    sides = box_pb2.Box(left=left, top=top, width=width, height=height)
+    return pb.LabelledBox(label=label, box=sides, crowd=crowd, origin=origin)
 
 
 async def stream(

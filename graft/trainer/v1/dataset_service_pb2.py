@@ -28,41 +28,41 @@ from graft.common.v1 import problem_pb2 as graft_dot_common_dot_v1_dot_problem__
 from graft.trainer.v1 import dataset_pb2 as graft_dot_trainer_dot_v1_dot_dataset__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&graft/trainer/v1/dataset_service.proto\x12\x10graft.trainer.v1\x1a\x19graft/common/v1/box.proto\x1a\x1dgraft/common/v1/content.proto\x1a\x1dgraft/common/v1/problem.proto\x1a\x1egraft/trainer/v1/dataset.proto\"N\n\x0bLabelledBox\x12\r\n\x05label\x18\x01 \x01(\t\x12!\n\x03\x62ox\x18\x02 \x01(\x0b\x32\x14.graft.common.v1.Box\x12\r\n\x05\x63rowd\x18\x03 \x01(\x08\"\xb8\x01\n\x07\x45xample\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06labels\x18\x05 \x03(\t\x12,\n\x05\x62oxes\x18\x06 \x03(\x0b\x32\x1d.graft.trainer.v1.LabelledBox\x12)\n\x07\x63ontent\x18\x03 \x01(\x0b\x32\x18.graft.common.v1.Content\x12)\n\x07problem\x18\x04 \x01(\x0b\x32\x18.graft.common.v1.ProblemJ\x04\x08\x02\x10\x03R\x05label\"\x8f\x01\n\x15ImportExamplesRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12*\n\x04mode\x18\x02 \x01(\x0e\x32\x1c.graft.trainer.v1.ImportMode\x12+\n\x08\x65xamples\x18\x03 \x03(\x0b\x32\x19.graft.trainer.v1.Example\x12\x0c\n\x04last\x18\x04 \x01(\x08\"D\n\x16ImportExamplesResponse\x12*\n\x07\x64\x61taset\x18\x01 \x01(\x0b\x32\x19.graft.trainer.v1.Dataset\"j\n\x19\x46indNearDuplicatesRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12+\n\x08\x65xamples\x18\x03 \x03(\x0b\x32\x19.graft.trainer.v1.Example\"B\n\rNearDuplicate\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x11\n\tidentical\x18\x03 \x01(\x08\"V\n\x1a\x46indNearDuplicatesResponse\x12\x38\n\x0fnear_duplicates\x18\x01 \x03(\x0b\x32\x1f.graft.trainer.v1.NearDuplicate\"2\n\x11GetDatasetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\"R\n\x12GetDatasetResponse\x12*\n\x07\x64\x61taset\x18\x01 \x01(\x0b\x32\x19.graft.trainer.v1.Dataset\x12\x10\n\x08versions\x18\x02 \x03(\x03\"L\n\x13ListDatasetsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"\\\n\x14ListDatasetsResponse\x12+\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\x19.graft.trainer.v1.Dataset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"$\n\x14\x44\x65leteDatasetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x17\n\x15\x44\x65leteDatasetResponse*Z\n\nImportMode\x12\x1b\n\x17IMPORT_MODE_UNSPECIFIED\x10\x00\x12\x17\n\x13IMPORT_MODE_REPLACE\x10\x01\x12\x16\n\x12IMPORT_MODE_APPEND\x10\x02\x32\x84\x04\n\x0e\x44\x61tasetService\x12\x65\n\x0eImportExamples\x12\'.graft.trainer.v1.ImportExamplesRequest\x1a(.graft.trainer.v1.ImportExamplesResponse(\x01\x12q\n\x12\x46indNearDuplicates\x12+.graft.trainer.v1.FindNearDuplicatesRequest\x1a,.graft.trainer.v1.FindNearDuplicatesResponse(\x01\x12W\n\nGetDataset\x12#.graft.trainer.v1.GetDatasetRequest\x1a$.graft.trainer.v1.GetDatasetResponse\x12]\n\x0cListDatasets\x12%.graft.trainer.v1.ListDatasetsRequest\x1a&.graft.trainer.v1.ListDatasetsResponse\x12`\n\rDeleteDataset\x12&.graft.trainer.v1.DeleteDatasetRequest\x1a\'.graft.trainer.v1.DeleteDatasetResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&graft/trainer/v1/dataset_service.proto\x12\x10graft.trainer.v1\x1a\x19graft/common/v1/box.proto\x1a\x1dgraft/common/v1/content.proto\x1a\x1dgraft/common/v1/problem.proto\x1a\x1egraft/trainer/v1/dataset.proto\"^\n\x0bLabelledBox\x12\r\n\x05label\x18\x01 \x01(\t\x12!\n\x03\x62ox\x18\x02 \x01(\x0b\x32\x14.graft.common.v1.Box\x12\r\n\x05\x63rowd\x18\x03 \x01(\x08\x12\x0e\n\x06origin\x18\x04 \x01(\t\"\xf5\x01\n\x07\x45xample\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06labels\x18\x05 \x03(\t\x12,\n\x05\x62oxes\x18\x06 \x03(\x0b\x32\x1d.graft.trainer.v1.LabelledBox\x12\x13\n\x0b\x64rawn_width\x18\x07 \x01(\x03\x12\x14\n\x0c\x64rawn_height\x18\x08 \x01(\x03\x12\x10\n\x08relative\x18\t \x01(\x08\x12)\n\x07\x63ontent\x18\x03 \x01(\x0b\x32\x18.graft.common.v1.Content\x12)\n\x07problem\x18\x04 \x01(\x0b\x32\x18.graft.common.v1.ProblemJ\x04\x08\x02\x10\x03R\x05label\"\x8f\x01\n\x15ImportExamplesRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12*\n\x04mode\x18\x02 \x01(\x0e\x32\x1c.graft.trainer.v1.ImportMode\x12+\n\x08\x65xamples\x18\x03 \x03(\x0b\x32\x19.graft.trainer.v1.Example\x12\x0c\n\x04last\x18\x04 \x01(\x08\"D\n\x16ImportExamplesResponse\x12*\n\x07\x64\x61taset\x18\x01 \x01(\x0b\x32\x19.graft.trainer.v1.Dataset\"j\n\x19\x46indNearDuplicatesRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12+\n\x08\x65xamples\x18\x03 \x03(\x0b\x32\x19.graft.trainer.v1.Example\"B\n\rNearDuplicate\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x11\n\tidentical\x18\x03 \x01(\x08\"V\n\x1a\x46indNearDuplicatesResponse\x12\x38\n\x0fnear_duplicates\x18\x01 \x03(\x0b\x32\x1f.graft.trainer.v1.NearDuplicate\"2\n\x11GetDatasetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\"R\n\x12GetDatasetResponse\x12*\n\x07\x64\x61taset\x18\x01 \x01(\x0b\x32\x19.graft.trainer.v1.Dataset\x12\x10\n\x08versions\x18\x02 \x03(\x03\"L\n\x13ListDatasetsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"\\\n\x14ListDatasetsResponse\x12+\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\x19.graft.trainer.v1.Dataset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"$\n\x14\x44\x65leteDatasetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x17\n\x15\x44\x65leteDatasetResponse*Z\n\nImportMode\x12\x1b\n\x17IMPORT_MODE_UNSPECIFIED\x10\x00\x12\x17\n\x13IMPORT_MODE_REPLACE\x10\x01\x12\x16\n\x12IMPORT_MODE_APPEND\x10\x02\x32\x84\x04\n\x0e\x44\x61tasetService\x12\x65\n\x0eImportExamples\x12\'.graft.trainer.v1.ImportExamplesRequest\x1a(.graft.trainer.v1.ImportExamplesResponse(\x01\x12q\n\x12\x46indNearDuplicates\x12+.graft.trainer.v1.FindNearDuplicatesRequest\x1a,.graft.trainer.v1.FindNearDuplicatesResponse(\x01\x12W\n\nGetDataset\x12#.graft.trainer.v1.GetDatasetRequest\x1a$.graft.trainer.v1.GetDatasetResponse\x12]\n\x0cListDatasets\x12%.graft.trainer.v1.ListDatasetsRequest\x1a&.graft.trainer.v1.ListDatasetsResponse\x12`\n\rDeleteDataset\x12&.graft.trainer.v1.DeleteDatasetRequest\x1a\'.graft.trainer.v1.DeleteDatasetResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'graft.trainer.v1.dataset_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_IMPORTMODE']._serialized_start=1299
-  _globals['_IMPORTMODE']._serialized_end=1389
+  _globals['_IMPORTMODE']._serialized_start=1376
+  _globals['_IMPORTMODE']._serialized_end=1466
   _globals['_LABELLEDBOX']._serialized_start=181
-  _globals['_LABELLEDBOX']._serialized_end=259
-  _globals['_EXAMPLE']._serialized_start=262
-  _globals['_EXAMPLE']._serialized_end=446
-  _globals['_IMPORTEXAMPLESREQUEST']._serialized_start=449
-  _globals['_IMPORTEXAMPLESREQUEST']._serialized_end=592
-  _globals['_IMPORTEXAMPLESRESPONSE']._serialized_start=594
-  _globals['_IMPORTEXAMPLESRESPONSE']._serialized_end=662
-  _globals['_FINDNEARDUPLICATESREQUEST']._serialized_start=664
-  _globals['_FINDNEARDUPLICATESREQUEST']._serialized_end=770
-  _globals['_NEARDUPLICATE']._serialized_start=772
-  _globals['_NEARDUPLICATE']._serialized_end=838
-  _globals['_FINDNEARDUPLICATESRESPONSE']._serialized_start=840
-  _globals['_FINDNEARDUPLICATESRESPONSE']._serialized_end=926
-  _globals['_GETDATASETREQUEST']._serialized_start=928
-  _globals['_GETDATASETREQUEST']._serialized_end=978
-  _globals['_GETDATASETRESPONSE']._serialized_start=980
-  _globals['_GETDATASETRESPONSE']._serialized_end=1062
-  _globals['_LISTDATASETSREQUEST']._serialized_start=1064
-  _globals['_LISTDATASETSREQUEST']._serialized_end=1140
-  _globals['_LISTDATASETSRESPONSE']._serialized_start=1142
-  _globals['_LISTDATASETSRESPONSE']._serialized_end=1234
-  _globals['_DELETEDATASETREQUEST']._serialized_start=1236
-  _globals['_DELETEDATASETREQUEST']._serialized_end=1272
-  _globals['_DELETEDATASETRESPONSE']._serialized_start=1274
-  _globals['_DELETEDATASETRESPONSE']._serialized_end=1297
-  _globals['_DATASETSERVICE']._serialized_start=1392
-  _globals['_DATASETSERVICE']._serialized_end=1908
+  _globals['_LABELLEDBOX']._serialized_end=275
+  _globals['_EXAMPLE']._serialized_start=278
+  _globals['_EXAMPLE']._serialized_end=523
+  _globals['_IMPORTEXAMPLESREQUEST']._serialized_start=526
+  _globals['_IMPORTEXAMPLESREQUEST']._serialized_end=669
+  _globals['_IMPORTEXAMPLESRESPONSE']._serialized_start=671
+  _globals['_IMPORTEXAMPLESRESPONSE']._serialized_end=739
+  _globals['_FINDNEARDUPLICATESREQUEST']._serialized_start=741
+  _globals['_FINDNEARDUPLICATESREQUEST']._serialized_end=847
+  _globals['_NEARDUPLICATE']._serialized_start=849
+  _globals['_NEARDUPLICATE']._serialized_end=915
+  _globals['_FINDNEARDUPLICATESRESPONSE']._serialized_start=917
+  _globals['_FINDNEARDUPLICATESRESPONSE']._serialized_end=1003
+  _globals['_GETDATASETREQUEST']._serialized_start=1005
+  _globals['_GETDATASETREQUEST']._serialized_end=1055
+  _globals['_GETDATASETRESPONSE']._serialized_start=1057
+  _globals['_GETDATASETRESPONSE']._serialized_end=1139
+  _globals['_LISTDATASETSREQUEST']._serialized_start=1141
+  _globals['_LISTDATASETSREQUEST']._serialized_end=1217
+  _globals['_LISTDATASETSRESPONSE']._serialized_start=1219
+  _globals['_LISTDATASETSRESPONSE']._serialized_end=1311
+  _globals['_DELETEDATASETREQUEST']._serialized_start=1313
+  _globals['_DELETEDATASETREQUEST']._serialized_end=1349
+  _globals['_DELETEDATASETRESPONSE']._serialized_start=1351
+  _globals['_DELETEDATASETRESPONSE']._serialized_end=1374
+  _globals['_DATASETSERVICE']._serialized_start=1469
+  _globals['_DATASETSERVICE']._serialized_end=1985
 # @@protoc_insertion_point(module_scope)

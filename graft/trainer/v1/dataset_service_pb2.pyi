@@ -21,28 +21,36 @@ IMPORT_MODE_REPLACE: ImportMode
 IMPORT_MODE_APPEND: ImportMode
 
 class LabelledBox(_message.Message):
-    __slots__ = ("label", "box", "crowd")
+    __slots__ = ("label", "box", "crowd", "origin")
     LABEL_FIELD_NUMBER: _ClassVar[int]
     BOX_FIELD_NUMBER: _ClassVar[int]
     CROWD_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
     label: str
     box: _box_pb2.Box
     crowd: bool
-    def __init__(self, label: _Optional[str] = ..., box: _Optional[_Union[_box_pb2.Box, _Mapping]] = ..., crowd: _Optional[bool] = ...) -> None: ...
+    origin: str
+    def __init__(self, label: _Optional[str] = ..., box: _Optional[_Union[_box_pb2.Box, _Mapping]] = ..., crowd: _Optional[bool] = ..., origin: _Optional[str] = ...) -> None: ...
 
 class Example(_message.Message):
-    __slots__ = ("path", "labels", "boxes", "content", "problem")
+    __slots__ = ("path", "labels", "boxes", "drawn_width", "drawn_height", "relative", "content", "problem")
     PATH_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     BOXES_FIELD_NUMBER: _ClassVar[int]
+    DRAWN_WIDTH_FIELD_NUMBER: _ClassVar[int]
+    DRAWN_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    RELATIVE_FIELD_NUMBER: _ClassVar[int]
     CONTENT_FIELD_NUMBER: _ClassVar[int]
     PROBLEM_FIELD_NUMBER: _ClassVar[int]
     path: str
     labels: _containers.RepeatedScalarFieldContainer[str]
     boxes: _containers.RepeatedCompositeFieldContainer[LabelledBox]
+    drawn_width: int
+    drawn_height: int
+    relative: bool
     content: _content_pb2.Content
     problem: _problem_pb2.Problem
-    def __init__(self, path: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., boxes: _Optional[_Iterable[_Union[LabelledBox, _Mapping]]] = ..., content: _Optional[_Union[_content_pb2.Content, _Mapping]] = ..., problem: _Optional[_Union[_problem_pb2.Problem, _Mapping]] = ...) -> None: ...
+    def __init__(self, path: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., boxes: _Optional[_Iterable[_Union[LabelledBox, _Mapping]]] = ..., drawn_width: _Optional[int] = ..., drawn_height: _Optional[int] = ..., relative: _Optional[bool] = ..., content: _Optional[_Union[_content_pb2.Content, _Mapping]] = ..., problem: _Optional[_Union[_problem_pb2.Problem, _Mapping]] = ...) -> None: ...
 
 class ImportExamplesRequest(_message.Message):
     __slots__ = ("dataset", "mode", "examples", "last")

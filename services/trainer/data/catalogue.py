@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import pyarrow as pa
@@ -19,16 +19,18 @@ from services.trainer.data.rows import (
     ACCEPTED,
     Row,
     Sorting,
+    label_box_counts,
     label_counts,
     sort_out,
     summarise,
 )
 from services.trainer.data.sketch import Sketches, stack
-from services.trainer.tables import DatasetTable
+from services.trainer.tables import DatasetTable, labelled_box
 
 MAX_LISTED_LABELS: Final = 10_000
 _SUFFIX: Final = ".lance"
 _COLUMNS: Final = ("key", "path", "labels", "verdict", "detail", "modality")
+_OF_BOXES: Final = ("width", "height", "boxes", "note")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Catalogue:
     def snapshot(self, name: DatasetName, version: int) -> Snapshot:
         """The rows of a version; NotFound."""
         try:
-            table = self.table(name).read(_COLUMNS, version)
+            table = self.table(name).read((*_COLUMNS, *_OF_BOXES), version)
         except NotFound as error:
             raise not_found(name) from error
         rows = tuple(_rows(table))
@@ -106,8 +108,9 @@ class Catalogue:
     def describe(self, snapshot: Snapshot, *, since: int = 0) -> dataset_pb2.Dataset:
         """The resource of a version; its summary tells of the rows from number `since` on."""
         counts = label_counts(snapshot.rows, snapshot.sorting)
+        boxes = label_box_counts(snapshot.rows, snapshot.sorting)
         labels = [
-            dataset_pb2.LabelCount(label=label, example_count=count)
+            dataset_pb2.LabelCount(label=label, example_count=count, box_count=boxes.get(label, 0))
             for label, count in list(counts.items())[:MAX_LISTED_LABELS]
         ]
         summary = summarise(snapshot.rows, snapshot.sorting, since=since)
@@ -119,6 +122,7 @@ class Catalogue:
             size_bytes=_size(snapshot.rows),
             create_time=self._created(snapshot),
             multi_label=snapshot.sorting.multi_label,
+            boxed=snapshot.sorting.boxed,
             modality=summary.modality,
         )
 
@@ -153,9 +157,16 @@ def not_found(name: DatasetName) -> NotFound:
 
 def _rows(table: pa.Table) -> list[Row]:
     columns = [table.column(name).to_pylist() for name in _COLUMNS]
-    return [
+    rows = [
         Row(key, path, tuple(labels), *values)
         for key, path, labels, *values in zip(*columns, strict=True)
+    ]
+    drawn = [table.column(name).to_pylist() for name in _OF_BOXES]
+    return [
+        replace(row, size=(width, height), boxes=tuple(map(labelled_box, boxes)), note=note)
+        if width
+        else row
+        for row, width, height, boxes, note in zip(rows, *drawn, strict=True)
     ]
 
 

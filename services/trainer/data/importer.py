@@ -33,6 +33,7 @@ class _Intake:
     """What one import must remember of the examples before: 40 bytes each."""
 
     keys: set[bytes] = field(default_factory=set)  # of labelled rows: others may go unused
+    boxed: set[bytes] = field(default_factory=set)  # of rows with boxes, which are used for certain
     labels: set[str] = field(default_factory=set)
     rows: int = 0
     modality: str = ""
@@ -46,11 +47,19 @@ class _Intake:
             return refuse(row, why)
         self.modality = row.modality
         self.labels.update(row.labels)
-        if row.key in self.keys:
+        if self._holds(row):
             return replace(row, content=b"", sketch=b"")
-        if row.labels:
+        if row.boxes:
+            self.boxed.add(row.key)
+        elif row.labels:
             self.keys.add(row.key)
         return row
+
+    def _holds(self, row: Row) -> bool:
+        """Whether an earlier row holds its bytes that is used wherever this one is: beside boxes,
+        one with labels alone is not."""
+        only_labels = bool(row.labels) and not row.boxes
+        return row.key in self.boxed or (only_labels and row.key in self.keys)
 
     def _misfit(self, row: Row) -> str:
         """Why a good row does not go with those before, or nothing."""
@@ -145,9 +154,10 @@ class Importer:
         except NotFound:
             return _Intake()
         accepted = [row for row in rows if row.verdict == ACCEPTED]
-        keys = {row.key for row in accepted if row.labels}
+        keys = {row.key for row in accepted if row.labels and not row.boxes}
+        boxed = {row.key for row in accepted if row.boxes}
         labels = {label for row in accepted for label in row.labels}
-        return _Intake(keys, labels, len(rows), modality_of(rows))
+        return _Intake(keys, boxed, labels, len(rows), modality_of(rows))
 
     async def _fill(
         self,
@@ -233,4 +243,7 @@ def _batch(rows: Sequence[Row]) -> pa.RecordBatch:
         details=[row.detail for row in rows],
         modalities=[row.modality for row in rows],
         sketches=[row.sketch for row in rows],
+        sizes=[row.size for row in rows],
+        boxes=[row.boxes for row in rows],
+        notes=[row.note for row in rows],
     )

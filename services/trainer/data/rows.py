@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from graft.boxes import LabelledBox
 from graft.embedder.v1 import backbone_pb2
 from graft.model.v1 import evaluation_pb2
+from services.trainer.data.boxes import box_counts, warnings_about_boxes
 
 ACCEPTED: Final = "accepted"
 REJECTED: Final = "rejected"
@@ -34,7 +36,12 @@ IMBALANCE: Final = 10
 """So many times as many examples in the largest class as in the smallest get a warning."""
 _NAMED: Final = 5
 _UNLABELLED: Final = (
-    "it bears no label, and no example of this data set bears several; give it one, such as 'none'"
+    "it bears no label, and no example of this data set bears several, or boxes; give it one, such"
+    " as 'none'"
+)
+_UNBOXED: Final = (
+    "it bears labels and no boxes, and others of this data set have boxes; draw its boxes, or send"
+    " it without labels where it shows no such thing"
 )
 
 
@@ -47,6 +54,10 @@ class Row:
     empty where the row is rejected or an earlier row of the data set holds the same bytes. `detail`
     says why a row was rejected; of an accepted one, the size of its file in bytes, and SEVERAL
     where that is so. `modality` is IMAGE or TEXT, empty where rejected.
+
+    Of a picture that came without labels, `size` is its width and height, upright. Its `boxes` are
+    by label and place, each once, and `labels` those of its single things; `note` tells what was
+    mended of them.
     """
 
     key: bytes
@@ -57,6 +68,9 @@ class Row:
     modality: str = ""
     content: bytes = b""
     sketch: bytes = b""
+    size: tuple[int, int] = (0, 0)
+    boxes: tuple[LabelledBox, ...] = ()
+    note: str = ""
 
     @property
     def size_bytes(self) -> int:
@@ -74,7 +88,8 @@ class Sorting:
     """Row numbers, ascending, by what is made of them; every row is in exactly one.
 
     `multi_label` says that some accepted row bears several labels: only then is one without a
-    label an answer, and not a gap.
+    label an answer, and not a gap. `boxed` says that some accepted row has boxes: then one without
+    shows nothing, and one with labels alone is a gap.
     """
 
     used: tuple[int, ...]
@@ -82,16 +97,20 @@ class Sorting:
     duplicates: tuple[int, ...]
     conflicts: tuple[int, ...]
     multi_label: bool
+    boxed: bool
 
 
 def sort_out(rows: Sequence[Row]) -> Sorting:
-    """Decide what is used: each content once, and none that stands under two sets of labels."""
-    multi_label = any(row.verdict == ACCEPTED and len(row.labels) > 1 for row in rows)
-    usable = [row.verdict == ACCEPTED and (multi_label or bool(row.labels)) for row in rows]
-    labels: dict[bytes, tuple[str, ...]] = {}
+    """Decide what is used: each content once, and none that stands under two sets of labels or of
+    boxes."""
+    boxed = any(row.verdict == ACCEPTED and row.boxes for row in rows)
+    multi_label = not boxed and any(row.verdict == ACCEPTED and len(row.labels) > 1 for row in rows)
+    usable = [row.verdict == ACCEPTED and _fits(row, multi_label, boxed) for row in rows]
+    borne: dict[bytes, tuple[tuple[str, ...], tuple[LabelledBox, ...]]] = {}
     torn: set[bytes] = set()
     for row, good in zip(rows, usable, strict=True):
-        if good and labels.setdefault(row.key, row.labels) != row.labels:
+        mine = (row.labels, row.boxes)
+        if good and borne.setdefault(row.key, mine) != mine:
             torn.add(row.key)
     seen: set[bytes] = set()
     found: tuple[list[int], ...] = ([], [], [], [])
@@ -100,7 +119,14 @@ def sort_out(rows: Sequence[Row]) -> Sorting:
         if good:
             seen.add(row.key)
     used, rejected, duplicates, conflicts = (tuple(pile) for pile in found)
-    return Sorting(used, rejected, duplicates, conflicts, multi_label)
+    return Sorting(used, rejected, duplicates, conflicts, multi_label, boxed)
+
+
+def _fits(row: Row, multi_label: bool, boxed: bool) -> bool:
+    """Whether what an accepted row bears is an answer among the others."""
+    if boxed:
+        return bool(row.boxes) or not row.labels
+    return multi_label or bool(row.labels)
 
 
 def _pile(row: Row, torn: set[bytes], seen: set[bytes]) -> int:
@@ -113,6 +139,16 @@ def _pile(row: Row, torn: set[bytes], seen: set[bytes]) -> int:
 def modality_of(rows: Sequence[Row]) -> str:
     """What the accepted rows are, IMAGE or TEXT; empty without any."""
     return next((row.modality for row in rows if row.verdict == ACCEPTED), "")
+
+
+def used_boxes(rows: Sequence[Row], sorting: Sorting) -> list[tuple[LabelledBox, ...]]:
+    """The boxes of each used example."""
+    return [rows[number].boxes for number in sorting.used]
+
+
+def label_box_counts(rows: Sequence[Row], sorting: Sorting) -> dict[str, int]:
+    """How many boxes of each label the used examples have, crowds left out, by label."""
+    return box_counts(used_boxes(rows, sorting))
 
 
 def label_counts(rows: Sequence[Row], sorting: Sorting) -> dict[str, int]:
@@ -128,11 +164,11 @@ def summarise(
 
     Rejections, duplicates and conflicts are told of the rows from number `since` on.
     """
-    counts = label_counts(rows, sorting)
     piles = {
         "rejected": [n for n in sorting.rejected if n >= since],
         "duplicate": [n for n in sorting.duplicates if n >= since],
         "conflict": [n for n in sorting.conflicts if n >= since],
+        "noted": [n for n in sorting.used if n >= since and rows[n].note],
     }
     return evaluation_pb2.DataSummary(
         example_count=len(sorting.used),
@@ -140,7 +176,7 @@ def summarise(
         duplicate_count=len(piles["duplicate"]),
         conflict_count=len(piles["conflict"]),
         issues=_issues(rows, sorting, piles),
-        warnings=[*warnings_about(counts), *_about_several(rows[since:])],
+        warnings=[*warnings_of(rows, sorting), *_about_several(rows[since:])],
         modality=MODALITIES[modality_of(rows)],
     )
 
@@ -161,7 +197,8 @@ def _issues(
     rows: Sequence[Row], sorting: Sorting, piles: dict[str, list[int]]
 ) -> list[evaluation_pb2.ImportIssue]:
     """The first issues: conflicts and rejections, which want an answer, before duplicates."""
-    order = [*piles["conflict"], *piles["rejected"], *piles["duplicate"]][:MAX_ISSUES]
+    kinds = ("conflict", "rejected", "noted", "duplicate")
+    order = [number for kind in kinds for number in piles[kind]][:MAX_ISSUES]
     first: dict[bytes, Row] = {}
     for number in (*sorting.used, *sorting.conflicts):  # ascending, and no key is in both
         first.setdefault(rows[number].key, rows[number])
@@ -178,7 +215,12 @@ def _issues(
 
 def _message(row: Row, kind: str, first: Row | None) -> str:
     if kind == "rejected" or first is None:
-        return row.detail if row.verdict == REJECTED else _UNLABELLED
+        gap = _UNBOXED if row.labels else _UNLABELLED
+        return row.detail if row.verdict == REJECTED else gap
+    if kind == "noted":
+        return row.note
+    if row.boxes or first.boxes:
+        return _boxed_message(kind, first)
     if kind == "duplicate":
         which = "label" if len(first.labels) == 1 else "labels"
         return f"the same bytes as {first.path!r}, which has the same {which}; used once"
@@ -189,6 +231,23 @@ def _message(row: Row, kind: str, first: Row | None) -> str:
         f"the same bytes stand under {what} (first as {first.path!r}, {under}); left out of"
         " training: remove all but the right one"
     )
+
+
+def _boxed_message(kind: str, first: Row) -> str:
+    if kind == "duplicate":
+        return f"the same bytes as {first.path!r}, which has the same boxes; used once"
+    count = "1 box" if len(first.boxes) == 1 else f"{len(first.boxes) or 'no'} boxes"
+    return (
+        f"the same bytes stand under different boxes (first as {first.path!r}, {count}); left out"
+        " of training: remove all but the right one"
+    )
+
+
+def warnings_of(rows: Sequence[Row], sorting: Sorting) -> list[str]:
+    """Sentences about the used examples as a whole."""
+    if sorting.boxed and sorting.used:
+        return warnings_about_boxes(used_boxes(rows, sorting))
+    return warnings_about(label_counts(rows, sorting))
 
 
 def warnings_about(counts: dict[str, int]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from graft.content import MAX_TEXT_BYTES
@@ -12,6 +13,7 @@ from graft.errors import GraftError
 from graft.trainer.v1 import dataset_service_pb2 as pb
 from services.common import image
 from services.trainer.data import fingerprint
+from services.trainer.data.boxes import Judged, judge_boxes
 from services.trainer.data.rows import ACCEPTED, IMAGE, REJECTED, SEVERAL, TEXT, Row
 from services.trainer.data.sketch import DECODE_SIZE, draw
 
@@ -35,11 +37,18 @@ def judge(example: pb.Example, limits: image.ImageLimits = image.DEFAULT_LIMITS)
     if not why:
         look = _text_looked_at if is_text else _image_looked_at
         why, sketch, detail = look(content, limits)
+    judged, size = Judged(""), (0, 0)
+    if not why and not labels and not is_text:
+        size = image.upright_size(content, limits=limits)
+        judged = judge_boxes(example, *size)
+        why = judged.why
     if why:
         some = tuple(_cut(label, MAX_LABEL_BYTES) for label in labels[:MAX_LABELS])
         return Row(key, path, some, REJECTED, why[:_MAX_DETAIL])
     modality = TEXT if is_text else IMAGE
-    return Row(key, path, labels, ACCEPTED, detail, modality, content, sketch)
+    labels = labels or tuple(sorted({one.label for one in judged.boxes if not one.crowd}))
+    row = Row(key, path, labels, ACCEPTED, detail, modality, content, sketch)
+    return replace(row, size=size, boxes=judged.boxes, note=judged.note[:_MAX_DETAIL])
 
 
 def refuse(row: Row, why: str) -> Row:
@@ -54,6 +63,8 @@ def _fault(example: pb.Example) -> str:
     if not example.path:
         return "the example has no path; send the name of the file, for the report"
     if why := _fault_of_labels(example.labels):
+        return why
+    if why := _fault_of_boxes(example):
         return why
     if not example.content.WhichOneof("kind"):
         return "the example has no content; send the bytes of an image file, or a text"
@@ -72,6 +83,23 @@ def _fault_of_labels(labels: Sequence[str]) -> str:
             return (
                 f"a label takes at most {MAX_LABEL_BYTES} bytes; shorten it. Received: {size} bytes"
             )
+    return ""
+
+
+def _fault_of_boxes(example: pb.Example) -> str:
+    """What is wrong with boxes apart from their places, or nothing."""
+    if not example.boxes:
+        return ""
+    if example.labels:
+        return (
+            "an example has labels or boxes with a label each, not both; leave the labels out."
+            f" Received: {len(example.labels)} labels, {len(example.boxes)} boxes"
+        )
+    if example.content.WhichOneof("kind") == "text":
+        return f"a text has no boxes; leave them out. Received: {len(example.boxes)} boxes"
+    for number, one in enumerate(example.boxes, start=1):
+        if why := _fault_of_labels([one.label]):
+            return f"{one.origin or f'box {number}'}: {why}"
     return ""
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from graft.errors import GraftError, InvalidArgument, ResourceExhausted
-from services.common.image import FORMATS, ImageLimits, decode, inspect
+from services.common.image import FORMATS, ImageLimits, decode, inspect, upright_size
 from tests.support.images import bomb, encode, picture, pixels, turned
 
 LOSSLESS = {"WEBP": {"lossless": True}}
@@ -208,3 +208,11 @@ def decoded_or_refused(data: bytes) -> str:
     except GraftError as error:
         return error.reason
     return "RGB" if found.ndim == 3 and found.shape[2] == 3 else f"shape {found.shape}"
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_upright_size_is_that_of_the_decoded_picture(kind: str, orientation: int) -> None:
+    data = turned(picture(50, 30), kind, orientation)
+    height, width, _ = decode(data).shape
+    assert upright_size(data) == (width, height)

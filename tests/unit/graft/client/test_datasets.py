@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import graft
-from graft import AsyncClient, Example, Text
+from graft import AsyncClient, Box, Drawing, Example, LabelledBox, Text
 from graft.client import upload
 from tests.support.fake_suite import FakeSuite, fake_suite
 from tests.support.images import encode, picture
@@ -81,6 +81,29 @@ async def test_names_and_texts_travel(suite: FakeSuite, client: AsyncClient) -> 
         ["ü"],
         "hello",
     )
+
+
+async def test_boxes_travel(suite: FakeSuite, client: AsyncClient) -> None:
+    boxes = (
+        LabelledBox("cat", Box(1, 2.5, 3, 4), origin="annotation 7"),
+        LabelledBox("dog", Box(0, 0, 5, 5), crowd=True),
+    )
+    dataset = await client.import_examples(
+        "pets",
+        [
+            Example("a.png", (), PNG, Drawing(boxes, 640, 480)),
+            Example("b.png", (), PNG, Drawing(boxes[:1], relative=True)),
+            Example("c.png", (), PNG, Drawing()),
+        ],
+    )
+    assert (dataset.boxed, dataset.boxes) == (True, {"cat": 2, "dog": 0})
+    first, second, none = suite.world.imports[0].examples
+    assert (first.drawn_width, first.drawn_height, first.relative) == (640, 480, False)
+    cat, dog = first.boxes
+    assert (cat.label, cat.origin, cat.crowd, dog.crowd) == ("cat", "annotation 7", False, True)
+    assert (cat.box.left, cat.box.top, cat.box.width, cat.box.height) == (1, 2.5, 3, 4)
+    assert second.relative
+    assert not none.boxes
 
 
 async def test_appending_keeps_what_was_there(client: AsyncClient) -> None:
