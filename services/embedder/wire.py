@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from google.protobuf import duration_pb2
@@ -26,7 +26,12 @@ _DTYPES: dict[int, type[np.floating[Any]]] = {
     tensor_pb2.DATA_TYPE_FLOAT16: np.float16,
 }
 
-_KINDS = {backbone_pb2.MODALITY_IMAGE: "image", backbone_pb2.MODALITY_TEXT: "text"}
+_Kind = Literal["image", "text"]
+_KINDS: dict[int, _Kind] = {
+    backbone_pb2.MODALITY_IMAGE: "image",
+    backbone_pb2.MODALITY_TEXT: "text",
+}
+_ARTICLES: dict[_Kind, str] = {"image": "an image", "text": "a text"}
 
 
 def check_count(contents: Sequence[content_pb2.Content], *, most: int) -> None:
@@ -52,19 +57,20 @@ def items_of(
 
 def item_of(content: content_pb2.Content, field: str, backbone: backbone_pb2.Backbone) -> bytes:
     """The image file, or the text in UTF-8, of one item."""
-    kind, wanted = content.WhichOneof("kind"), _KINDS[backbone.modality]
-    if kind is None:
+    found = [kind for kind in _ARTICLES if content.HasField(kind)]
+    if not found:
         text = f"{field}: an item must have an image or a text; got an empty item"
         raise InvalidArgument(text, field=field)
-    if kind != wanted:
+    wanted = _KINDS[backbone.modality]
+    if found != [wanted]:
         raise InvalidArgument(
-            f"{field}: {backbone.name} reads {wanted}s; send {wanted}s, or name a backbone of"
-            f" {kind}s; got {'an' if kind == 'image' else 'a'} {kind}",
+            f"{field}: {backbone.name} reads {wanted}s alone; send {wanted}s, or name a backbone or"
+            f" a model for what you send; got {' and '.join(_ARTICLES[kind] for kind in found)}",
             reason="MODALITY_MISMATCH",
             field=field,
             metadata={"backbone": backbone.name},
         )
-    return content.text.encode() if kind == "text" else content.image
+    return content.text.encode() if wanted == "text" else content.image
 
 
 def backbone_of(name: str, field: str) -> str:

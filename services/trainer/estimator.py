@@ -17,7 +17,7 @@ from services.common.blocking import Bridge
 from services.common.store import Store
 from services.trainer import backbone_choice, estimate
 from services.trainer.data.catalogue import Catalogue, Snapshot
-from services.trainer.data.rows import MODALITIES, modality_of, warnings_of
+from services.trainer.data.rows import MODALITIES, warnings_of
 from services.trainer.embeddings import Source, caches
 from services.trainer.jobs.book import JobBook
 
@@ -53,7 +53,7 @@ class Estimator:
         snapshot = await self._bridge.run(
             Catalogue(self._store).snapshot, name, spec.dataset_version
         )
-        modality = MODALITIES[modality_of(snapshot.rows)] or backbone_pb2.MODALITY_IMAGE
+        modality = MODALITIES[snapshot.sorting.modality] or backbone_pb2.MODALITY_IMAGE
         asked = backbone_choice.named(spec.backbone) or backbone_choice.BUNDLED[modality]
         backbone = await self._backbone(str(asked))
         backbone_choice.check_modality(backbone, modality)

@@ -1,4 +1,4 @@
-"""What the report shows of an example: a small picture, or the beginning of a text."""
+"""What the report shows of an example: a small picture, the beginning of a text, or both."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ MAX_CHARACTERS: Final = 200
 _QUALITY: Final = 75
 _MOST_BYTES: Final = 16 * MAX_CHARACTERS  # of a text, looked at: blanks are squeezed
 
-Glimpse = bytes | str
-"""A JPEG, or a text; either may be empty, where nothing could be read."""
+Glimpse = bytes | str | tuple[bytes, str]
+"""A JPEG, a text, or both; the first two may be empty, where nothing could be read."""
 
 
 def thumbnail(data: bytes) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,9 @@ from graft.names import DatasetName
 from graft.trainer.v1 import training_job_pb2 as pb
 from services.common.store import Store
 from services.trainer.data.catalogue import Catalogue, Snapshot
-from services.trainer.data.near_duplicates import (
-    Pairs,
-    near_duplicates,
-    with_something_to_hold_out,
-)
-from services.trainer.data.near_texts import near_texts
-from services.trainer.data.rows import MODALITIES, Row, summarise
+from services.trainer.data.near_duplicates import Pairs, with_something_to_hold_out
+from services.trainer.data.near_items import Seen, near_items
+from services.trainer.data.rows import BOTH, IMAGE, MODALITIES, PARTS, TEXT, Row, summarise
 from services.trainer.data.sketch import Sketches
 from services.trainer.evaluate.proto import Source
 from services.trainer.fitters.base import Truth
@@ -33,6 +29,8 @@ from services.trainer.kept_groups import grouped
 from services.trainer.search.bank import Bank, Vectors
 from services.trainer.search.cuts import DEFAULT
 from services.trainer.search.examples import MIN_CLASSES, Indices
+
+G = TypeVar("G", bytes, str)
 
 _LOOKED_AT: Final = 1_000  # vectors, to tell whether two endpoints give the same
 _ROUNDING: Final = 0.002  # four times what float16 rounds a number below 1 by
@@ -63,15 +61,30 @@ class Material:
         """Where each example came from."""
         return [row.path for row in self.rows]
 
-    def contents(self, positions: Sequence[int]) -> list[bytes]:
-        """The files of the examples at these positions; NotFound when the data set is gone."""
+    def contents(self, part: str, positions: Sequence[int]) -> list[bytes]:
+        """A part, IMAGE or TEXT, of the examples at these positions, which have it: files, or texts
+        in UTF-8. NotFound when the data set is gone."""
         numbers = [self.numbers[position] for position in positions]
-        return self.catalogue.contents(self.snapshot.name, self.snapshot.version, numbers)
+        return self.catalogue.contents(self.snapshot.name, self.snapshot.version, part, numbers)
 
     @property
     def modality(self) -> backbone_pb2.Modality:
         """What the examples are, all of them."""
-        return MODALITIES[self.rows[0].modality]
+        return MODALITIES[self.snapshot.sorting.modality]
+
+    @property
+    def joint(self) -> bool:
+        """Whether some example has an image and a text."""
+        return self.snapshot.sorting.modality == BOTH
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What examples have, one of them or both: IMAGE, TEXT."""
+        return PARTS if self.joint else (self.snapshot.sorting.modality,)
+
+    def having(self, part: str) -> Indices:
+        """The examples that have a part, ascending."""
+        return np.array([n for n, row in enumerate(self.rows) if part in row.parts], np.int64)
 
     @property
     def boxed(self) -> bool:
@@ -142,10 +155,11 @@ class Material:
         return with_something_to_hold_out(found, self.members)
 
     def _near(self) -> Pairs:
-        if self.modality == backbone_pb2.MODALITY_IMAGE:
-            return near_duplicates(self.sketches)
         name, version = self.snapshot.name, self.snapshot.version
-        return near_texts(self.catalogue.fingerprints(name, version, self.numbers))
+        images, texts = self.having(IMAGE), self.having(TEXT)
+        drawn = self.catalogue.sketches(name, version, [self.numbers[n] for n in images])
+        taken = self.catalogue.fingerprints(name, version, [self.numbers[n] for n in texts])
+        return near_items(len(self.rows), Seen(images, drawn), Seen(texts, taken))
 
     def bank(
         self,
@@ -182,15 +196,24 @@ class Material:
     def glimpses(self, shown: Set[str]) -> dict[str, Glimpse]:
         """What the report shows of the examples with these SHA-256, by SHA-256."""
         wanted = [n for n, row in enumerate(self.rows) if row.key.hex() in shown]
+        pictures = self._seen(IMAGE, thumbnail, wanted)
+        words = self._seen(TEXT, excerpt, wanted)
         found: dict[str, Glimpse] = {}
-        look: Callable[[bytes], Glimpse] = (
-            thumbnail if self.modality == backbone_pb2.MODALITY_IMAGE else excerpt
-        )
-        for start in range(0, len(wanted), _READ_AT_ONCE):
-            some = wanted[start : start + _READ_AT_ONCE]
-            made = map(look, self.contents(some))
-            found.update(zip((self.rows[n].key.hex() for n in some), made, strict=True))
-        return {sha256: glimpse for sha256, glimpse in found.items() if glimpse}
+        for n in wanted:
+            picture, text = pictures.get(n, b""), words.get(n, "")
+            if picture or text:
+                both = picture and text
+                found[self.rows[n].key.hex()] = (picture, text) if both else picture or text
+        return found
+
+    def _seen(self, part: str, look: Callable[[bytes], G], wanted: Sequence[int]) -> dict[int, G]:
+        """What `look` makes of a part of those of the examples `wanted` that have it, by number."""
+        having = [n for n in wanted if part in self.rows[n].parts]
+        found: dict[int, G] = {}
+        for start in range(0, len(having), _READ_AT_ONCE):
+            some = having[start : start + _READ_AT_ONCE]
+            found.update(zip(some, map(look, self.contents(part, some)), strict=True))
+        return found
 
 
 def _things(row: Row, index: Mapping[str, int]) -> scene.Truth:
@@ -223,6 +246,8 @@ def gather(store: Store, spec: pb.TrainingSpec) -> Material:
     used = tuple(rows[number] for number in numbers)
     labels = tuple(sorted({label for row in used for label in row.labels}))
     material = Material(snapshot, tuple(numbers), used, labels, catalogue, store)
+    if material.joint:
+        raise FailedPrecondition(f"{snapshot.name} holds images with texts, which come next")
     if material.boxed or spec.task == model_pb2.TASK_DETECTION:
         check_boxed(material)
     else:

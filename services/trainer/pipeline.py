@@ -22,6 +22,7 @@ from graft.trainer.v1 import training_job_pb2 as pb
 from services.common.store import Store
 from services.trainer import backbone_choice, publication, published, tuned_search
 from services.trainer.assessment import Assessed, Subject, assess
+from services.trainer.data.rows import IMAGE
 from services.trainer.embeddings import (
     Embedded,
     EmbedderClient,
@@ -227,11 +228,13 @@ def _views_pay(material: Material) -> bool:
 
 
 def _embed(run: Job, source: Source, material: Material, rows: Indices, tell: Tell) -> Embedded:
+    """The vectors of those examples' part that the backbone reads."""
     tables = caches(run.tools.store, material.snapshot.name.project, source)
+    part = backbone_choice.kind_of(source.backbone.modality)
     return Embeddings(tables, run.tools.embedder, source).vectors(
-        [material.rows[row].key for row in rows],
+        [material.rows[row].parts[part].key for row in rows],
         [material.rows[row].path for row in rows],
-        lambda positions: material.contents([int(rows[position]) for position in positions]),
+        lambda positions: material.contents(part, [int(rows[position]) for position in positions]),
         progress=tell,
     )
 
@@ -241,11 +244,12 @@ def _tune(
 ) -> TunedSearch:
     """The search's result with a tuned tail, where one was allowed, and earned its place."""
     end = time.monotonic() + TUNING_SHARE * run.left_s()
+    part = backbone_choice.kind_of(seen.backbone.modality)
     means = Means(
         store=run.tools.store,
         cache=run.tools.cache,
         ask=run.tools.embedder.ask,
-        contents=lambda rows: material.contents([int(found.kept[row]) for row in rows]),
+        contents=lambda rows: material.contents(part, [int(found.kept[row]) for row in rows]),
         threads=run.tools.threads,
         seconds_left=lambda: min(run.left_s(), end - time.monotonic()),
         tick=tick,
@@ -271,7 +275,7 @@ def _assess(
         tick=tick,
         sketches=(lambda: material.sketches) if images else None,
         ask=run.tools.embedder.ask if images and tuned.tail is None else None,
-        contents=material.contents,
+        contents=lambda rows: material.contents(IMAGE, rows),
         unknown=tuned.tail.unknown if tuned.tail is not None else None,
     )
     assessed = assess(subject)

@@ -44,25 +44,34 @@ EXAMPLES = pa.schema(
         pa.field("key", pa.binary(KEY_BYTES), nullable=False),
         pa.field("path", pa.string(), nullable=False),
         pa.field("labels", pa.list_(pa.field("item", pa.string(), nullable=False)), nullable=False),
-        pa.field("content", pa.large_binary(), nullable=False),
         pa.field("verdict", pa.string(), nullable=False),
         pa.field("detail", pa.string(), nullable=False),
-        pa.field("modality", pa.string(), nullable=False),
-        pa.field("sketch", pa.binary(), nullable=False),
+        pa.field("image_key", pa.binary(KEY_BYTES)),
+        pa.field("image", pa.large_binary(), nullable=False),
+        pa.field("image_sketch", pa.binary(), nullable=False),
+        pa.field("text_key", pa.binary(KEY_BYTES)),
+        pa.field("text", pa.large_binary(), nullable=False),
+        pa.field("text_sketch", pa.binary(), nullable=False),
         pa.field("width", pa.int32(), nullable=False),
         pa.field("height", pa.int32(), nullable=False),
         pa.field("boxes", pa.list_(pa.field("item", BOX, nullable=False)), nullable=False),
         pa.field("note", pa.string(), nullable=False),
     ]
 )
-"""One example a row: `key` is the sha256 of `content`, the raw bytes of the image or the text in
-UTF-8; `sketch` is the sketch of an image (services.trainer.data.sketch) or the fingerprint of a
-text (services.trainer.data.fingerprint). `width` and `height` are those of an upright picture that
-came without labels, and 0 of anything else; `boxes` are what it shows, in its pixels."""
+"""One example a row, with an image, a text or both; a part that is missing has no key. That of a
+part is the sha256 of its raw bytes, those of a file or of a text in UTF-8; `key` names both (see
+services.trainer.data.rows). Sketches are those of images (services.trainer.data.sketch) and the
+fingerprints of texts (services.trainer.data.fingerprint). `width` and `height` are those of an
+upright picture that came without labels, and 0 of anything else; `boxes` are what it shows, in its
+pixels."""
 
 _Keys = npt.NDArray[np.bytes_]
 _KEY_TYPE = np.dtype(f"S{KEY_BYTES}")
 _Positions = npt.NDArray[np.int64]
+
+
+PartColumns = tuple[Sequence[bytes | None], Sequence[bytes], Sequence[bytes]]
+"""Keys, contents and sketches; of a missing part None and nothing."""
 
 
 class DatasetTable(LanceTable):
@@ -71,13 +80,19 @@ class DatasetTable(LanceTable):
     def __init__(self, store: Store, key: str) -> None:
         super().__init__(store, key, EXAMPLES)
 
-    def contents(self, indices: Sequence[int], version: int | None = None) -> list[bytes]:
-        """The raw bytes of the examples at these positions, in this order. Raises as `rows`."""
-        return self._column("content", indices, version)
+    def contents(
+        self, part: str, indices: Sequence[int], version: int | None = None
+    ) -> list[bytes]:
+        """The raw bytes of a part, `image` or `text`, of the examples at these positions, in this
+        order. Raises as `rows`."""
+        return self._column(part, indices, version)
 
-    def sketches(self, indices: Sequence[int], version: int | None = None) -> list[bytes]:
-        """The sketches of the examples at these positions, in this order. Raises as `rows`."""
-        return self._column("sketch", indices, version)
+    def sketches(
+        self, part: str, indices: Sequence[int], version: int | None = None
+    ) -> list[bytes]:
+        """The sketches of a part of the examples at these positions, in this order. Raises as
+        `rows`."""
+        return self._column(f"{part}_sketch", indices, version)
 
     def _column(self, name: str, indices: Sequence[int], version: int | None) -> list[bytes]:
         found = self.rows(indices, columns=[name], version=version)
@@ -89,11 +104,10 @@ def examples(
     keys: Sequence[bytes],
     paths: Sequence[str],
     labels: Sequence[Sequence[str]],
-    contents: Sequence[bytes],
     verdicts: Sequence[str],
     details: Sequence[str],
-    modalities: Sequence[str],
-    sketches: Sequence[bytes],
+    images: PartColumns,
+    texts: PartColumns,
     sizes: Sequence[tuple[int, int]],
     boxes: Sequence[Sequence[LabelledBox]],
     notes: Sequence[str],
@@ -102,7 +116,7 @@ def examples(
     widths, heights = [width for width, _ in sizes], [height for _, height in sizes]
     structs = [[_struct(one) for one in some] for some in boxes]
     columns = (
-        *(keys, paths, labels, contents, verdicts, details, modalities, sketches),
+        *(keys, paths, labels, verdicts, details, *images, *texts),
         *(widths, heights, structs, notes),
     )
     arrays = [

@@ -35,11 +35,14 @@ def _rows(start: int, count: int, *, size: int = 10) -> pa.RecordBatch:
         keys=[_digest(number) for number in numbers],
         paths=[f"cat/{number} ä.png" for number in numbers],
         labels=[["cat", "pet"]] * count,
-        contents=[b"%d" % number * size for number in numbers],
         verdicts=["ok"] * count,
         details=[""] * count,
-        modalities=["image"] * count,
-        sketches=[b"%d" % number for number in numbers],
+        images=(
+            [_digest(number) for number in numbers],
+            [b"%d" % number * size for number in numbers],
+            [b"%d" % number for number in numbers],
+        ),
+        texts=([None] * count, [b""] * count, [b""] * count),
         sizes=[(640, 480)] * count,
         boxes=[
             [LabelledBox("cat", Box(0.5, 1.0, 20.25, 30.0), crowd=n % 2 > 0)] * (n % 3)
@@ -94,15 +97,15 @@ def test_rows_come_back_exactly(dataset: DatasetTable) -> None:
     dataset.append([batch])
     assert dataset.read().to_batches()[0].to_pydict() == batch.to_pydict()
     assert dataset.read().schema.equals(EXAMPLES)
-    assert dataset.contents([2, 0, 2]) == [b"2" * 10, b"0" * 10, b"2" * 10]
+    assert dataset.contents("image", [2, 0, 2]) == [b"2" * 10, b"0" * 10, b"2" * 10]
     assert dataset.rows([3, 1], ["labels", "key"]).column("key").to_pylist() == [
         _digest(3),
         _digest(1),
     ]
-    assert dataset.contents([]) == []
+    assert dataset.contents("image", []) == []
     for bad in ([4], [-1], [0, 99]):
         with pytest.raises(InvalidArgument, match=rf"in \[0, 4\), got {bad[-1]}"):
-            dataset.contents(bad)
+            dataset.contents("image", bad)
 
 
 def test_a_scan_is_in_order_and_in_bounded_batches(dataset: DatasetTable) -> None:
@@ -141,7 +144,7 @@ def test_nothing_is_a_table_of_no_rows(dataset: DatasetTable) -> None:
     assert dataset.replace([]) == 1
     assert dataset.count() == 0
     assert list(dataset.scan()) == []
-    assert dataset.contents([]) == []
+    assert dataset.contents("image", []) == []
 
 
 def test_a_deleted_table_is_gone_and_can_be_made_anew(dataset: DatasetTable, store: Store) -> None:
@@ -150,7 +153,7 @@ def test_a_deleted_table_is_gone_and_can_be_made_anew(dataset: DatasetTable, sto
     assert not dataset.exists()
     assert list(store.list("")) == []
     assert dataset.append([_rows(7, 1)]) == 1
-    assert dataset.contents([0]) == [b"7" * 10]
+    assert dataset.contents("image", [0]) == [b"7" * 10]
 
 
 def test_a_missing_data_file_is_data_loss_and_names_the_table(
@@ -233,6 +236,6 @@ def test_memory_stays_bounded_while_much_is_written(dataset: DatasetTable) -> No
     dataset.replace(_rows(number * 10, 10, size=400_000) for number in range(20))
     grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert dataset.count() == 200
-    written_mb = sum(len(content) for content in dataset.contents([0, 199])) * 100 / 2**20
+    written_mb = sum(len(content) for content in dataset.contents("image", [0, 199])) * 100 / 2**20
     assert written_mb > 75
     assert grown_mb < 200

@@ -246,14 +246,14 @@ def _check_count(contents: Sequence[content_pb2.Content]) -> None:
 
 def _data(backbone: backbone_pb2.Backbone, content: content_pb2.Content, field: str) -> bytes:
     """The bytes of an item of the kind that the backbone reads."""
-    kind = content.WhichOneof("kind")
+    kinds = [each.name for each, _ in content.ListFields()]
     wanted = "text" if backbone.modality == backbone_pb2.MODALITY_TEXT else "image"
-    if kind is None:
+    if not kinds:
         raise InvalidArgument(f"{field}: an item must have an image or a text", field=field)
-    if kind != wanted:
-        text = f"{field}: this backbone reads {wanted}s; got a {kind}"
+    if kinds != [wanted]:
+        text = f"{field}: this backbone reads {wanted}s alone; got {' and '.join(kinds)}"
         raise InvalidArgument(text, reason="MODALITY_MISMATCH", field=field)
-    return content.text.encode() if kind == "text" else content.image
+    return content.text.encode() if wanted == "text" else content.image
 
 
 def _dtype(asked: int) -> type[np.floating[Any]]:

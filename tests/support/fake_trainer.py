@@ -265,7 +265,9 @@ class FakeModels(model_service_pb2_grpc.ModelServiceServicer):
 def _modality(good: list[dataset_pb.Example]) -> backbone_pb2.Modality:
     if not good:
         return backbone_pb2.MODALITY_UNSPECIFIED
-    if good[0].content.WhichOneof("kind") == "text":
+    if any(one.content.HasField("image") and one.content.HasField("text") for one in good):
+        return backbone_pb2.MODALITY_IMAGE_AND_TEXT
+    if good[0].content.HasField("text"):
         return backbone_pb2.MODALITY_TEXT
     return backbone_pb2.MODALITY_IMAGE
 

@@ -108,7 +108,7 @@ def find(known: dict[str, Any], name: str) -> Any:
 def colour(content: content_pb2.Content) -> Any:
     """The mean colour of an image file, float64 [3]; raises what the real decoder does. Of a text
     that of the colour that it names."""
-    if content.WhichOneof("kind") == "text":
+    if content.HasField("text"):
         named = [COLOURS[word] for word in content.text.split() if word in COLOURS]
         return np.mean(named or [(127, 127, 127)], axis=0)
     return image.decode(content.image, size_hint=(8, 8)).reshape(-1, 3).mean(axis=0)

@@ -50,6 +50,12 @@ def box(
     return pb.LabelledBox(label=label, box=sides, crowd=crowd, origin=origin)
 
 
+def both(seed: int, text: str, label: str) -> pb.Example:
+    """A picture and a text that are one example, with its label."""
+    content = content_pb2.Content(image=image(seed), text=text)
+    return pb.Example(path=f"{label}/{seed} {text}", labels=[label], content=content)
+
+
 async def stream(
     *parts: Sequence[pb.Example], mode: pb.ImportMode = REPLACE, error: Exception | None = None
 ) -> AsyncIterator[pb.ImportExamplesRequest]:

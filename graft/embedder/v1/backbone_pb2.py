@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n graft/embedder/v1/backbone.proto\x12\x11graft.embedder.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"4\n\x08\x45ndpoint\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05shape\x18\x02 \x03(\x03\x12\x0b\n\x03\x64im\x18\x03 \x01(\x03\"@\n\x0c\x42\x61\x63kboneFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\"\xe5\x02\n\x08\x42\x61\x63kbone\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12-\n\x08modality\x18\x03 \x01(\x0e\x32\x1b.graft.embedder.v1.Modality\x12\x12\n\ninput_size\x18\x04 \x03(\x03\x12\x15\n\rpreprocessing\x18\x05 \x01(\t\x12.\n\tendpoints\x18\x06 \x03(\x0b\x32\x1b.graft.embedder.v1.Endpoint\x12.\n\x05\x66iles\x18\x07 \x03(\x0b\x32\x1f.graft.embedder.v1.BackboneFile\x12\x0e\n\x06origin\x18\x08 \x01(\t\x12\x0f\n\x07licence\x18\t \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\n \x01(\t\x12/\n\x0bimport_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05trunk\x18\x0c \x01(\t\x12\x0b\n\x03\x63ut\x18\r \x03(\t*K\n\x08Modality\x12\x18\n\x14MODALITY_UNSPECIFIED\x10\x00\x12\x12\n\x0eMODALITY_IMAGE\x10\x01\x12\x11\n\rMODALITY_TEXT\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n graft/embedder/v1/backbone.proto\x12\x11graft.embedder.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"4\n\x08\x45ndpoint\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05shape\x18\x02 \x03(\x03\x12\x0b\n\x03\x64im\x18\x03 \x01(\x03\"@\n\x0c\x42\x61\x63kboneFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\"\xe5\x02\n\x08\x42\x61\x63kbone\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12-\n\x08modality\x18\x03 \x01(\x0e\x32\x1b.graft.embedder.v1.Modality\x12\x12\n\ninput_size\x18\x04 \x03(\x03\x12\x15\n\rpreprocessing\x18\x05 \x01(\t\x12.\n\tendpoints\x18\x06 \x03(\x0b\x32\x1b.graft.embedder.v1.Endpoint\x12.\n\x05\x66iles\x18\x07 \x03(\x0b\x32\x1f.graft.embedder.v1.BackboneFile\x12\x0e\n\x06origin\x18\x08 \x01(\t\x12\x0f\n\x07licence\x18\t \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\n \x01(\t\x12/\n\x0bimport_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05trunk\x18\x0c \x01(\t\x12\x0b\n\x03\x63ut\x18\r \x03(\t*h\n\x08Modality\x12\x18\n\x14MODALITY_UNSPECIFIED\x10\x00\x12\x12\n\x0eMODALITY_IMAGE\x10\x01\x12\x11\n\rMODALITY_TEXT\x10\x02\x12\x1b\n\x17MODALITY_IMAGE_AND_TEXT\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,7 +33,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'graft.embedder.v1.backbone_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_MODALITY']._serialized_start=568
-  _globals['_MODALITY']._serialized_end=643
+  _globals['_MODALITY']._serialized_end=672
   _globals['_ENDPOINT']._serialized_start=88
   _globals['_ENDPOINT']._serialized_end=140
   _globals['_BACKBONEFILE']._serialized_start=142

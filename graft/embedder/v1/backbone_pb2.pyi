@@ -15,9 +15,11 @@ class Modality(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MODALITY_UNSPECIFIED: _ClassVar[Modality]
     MODALITY_IMAGE: _ClassVar[Modality]
     MODALITY_TEXT: _ClassVar[Modality]
+    MODALITY_IMAGE_AND_TEXT: _ClassVar[Modality]
 MODALITY_UNSPECIFIED: Modality
 MODALITY_IMAGE: Modality
 MODALITY_TEXT: Modality
+MODALITY_IMAGE_AND_TEXT: Modality
 
 class Endpoint(_message.Message):
     __slots__ = ("name", "shape", "dim")

@@ -17,6 +17,9 @@ from services.common.store import Store
 from services.trainer.data import fingerprint
 from services.trainer.data.rows import (
     ACCEPTED,
+    IMAGE,
+    TEXT,
+    Part,
     Row,
     Sorting,
     label_box_counts,
@@ -29,7 +32,7 @@ from services.trainer.tables import DatasetTable, labelled_box
 
 MAX_LISTED_LABELS: Final = 10_000
 _SUFFIX: Final = ".lance"
-_COLUMNS: Final = ("key", "path", "labels", "verdict", "detail", "modality")
+_COLUMNS: Final = ("key", "path", "labels", "verdict", "detail", "image_key", "text_key")
 _OF_BOXES: Final = ("width", "height", "boxes", "note")
 
 
@@ -85,10 +88,13 @@ class Catalogue:
         rows = tuple(_rows(table))
         return Snapshot(name, version, rows, sort_out(rows))
 
-    def contents(self, name: DatasetName, version: int, numbers: Sequence[int]) -> list[bytes]:
-        """The files of the rows of these numbers; NotFound."""
+    def contents(
+        self, name: DatasetName, version: int, part: str, numbers: Sequence[int]
+    ) -> list[bytes]:
+        """A part, IMAGE or TEXT, of the rows of these numbers: files, or texts in UTF-8.
+        NotFound."""
         try:
-            return self.table(name).contents(numbers, version)
+            return self.table(name).contents(part, numbers, version)
         except (NotFound, DataLoss) as error:
             self.versions(name)  # raises NotFound when the data set is what is missing
             raise error
@@ -96,14 +102,14 @@ class Catalogue:
     def sketches(self, name: DatasetName, version: int, numbers: Sequence[int]) -> Sketches:
         """The sketches of the rows of these numbers, used images: uint8 [n, side, side, 3].
         NotFound; InvalidArgument for rows that have none."""
-        return stack(self._sketches(name, version, numbers))
+        return stack(self._sketches(name, version, IMAGE, numbers))
 
     def fingerprints(
         self, name: DatasetName, version: int, numbers: Sequence[int]
     ) -> fingerprint.Fingerprints:
         """The fingerprints of the rows of these numbers, used texts: uint32 [n, hashes]. NotFound;
         InvalidArgument for rows that have none."""
-        return fingerprint.stack(self._sketches(name, version, numbers))
+        return fingerprint.stack(self._sketches(name, version, TEXT, numbers))
 
     def describe(self, snapshot: Snapshot, *, since: int = 0) -> dataset_pb2.Dataset:
         """The resource of a version; its summary tells of the rows from number `since` on."""
@@ -131,9 +137,11 @@ class Catalogue:
         self.versions(name)
         self.table(name).delete()
 
-    def _sketches(self, name: DatasetName, version: int, numbers: Sequence[int]) -> list[bytes]:
+    def _sketches(
+        self, name: DatasetName, version: int, part: str, numbers: Sequence[int]
+    ) -> list[bytes]:
         try:
-            return self.table(name).sketches(numbers, version)
+            return self.table(name).sketches(part, numbers, version)
         except (NotFound, DataLoss) as error:
             self.versions(name)
             raise error
@@ -158,8 +166,8 @@ def not_found(name: DatasetName) -> NotFound:
 def _rows(table: pa.Table) -> list[Row]:
     columns = [table.column(name).to_pylist() for name in _COLUMNS]
     rows = [
-        Row(key, path, tuple(labels), *values)
-        for key, path, labels, *values in zip(*columns, strict=True)
+        Row(key, path, tuple(labels), verdict, detail, image and Part(image), text and Part(text))
+        for key, path, labels, verdict, detail, image, text in zip(*columns, strict=True)
     ]
     drawn = [table.column(name).to_pylist() for name in _OF_BOXES]
     return [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 import pyarrow as pa
@@ -16,9 +16,9 @@ from graft.trainer.v1 import dataset_service_pb2 as pb
 from services.common.blocking import Bridge
 from services.trainer.data.catalogue import Catalogue
 from services.trainer.data.feed import Feed
-from services.trainer.data.rows import ACCEPTED, IMAGE, Row, modality_of
+from services.trainer.data.rows import ACCEPTED, Part, Row
 from services.trainer.data.verdict import judge, refuse
-from services.trainer.tables import examples
+from services.trainer.tables import PartColumns, examples
 
 MAX_IMPORTS: Final = 4
 """Imports at once; each holds a few messages in memory and one thread that writes."""
@@ -36,7 +36,6 @@ class _Intake:
     boxed: set[bytes] = field(default_factory=set)  # of rows with boxes, which are used for certain
     labels: set[str] = field(default_factory=set)
     rows: int = 0
-    modality: str = ""
 
     def take(self, row: Row) -> Row:
         """The row as it is stored, now that those before it are known."""
@@ -45,10 +44,9 @@ class _Intake:
             return row
         if why := self._misfit(row):
             return refuse(row, why)
-        self.modality = row.modality
         self.labels.update(row.labels)
         if self._holds(row):
-            return replace(row, content=b"", sketch=b"")
+            return row.bare()
         if row.boxes:
             self.boxed.add(row.key)
         elif row.labels:
@@ -63,11 +61,6 @@ class _Intake:
 
     def _misfit(self, row: Row) -> str:
         """Why a good row does not go with those before, or nothing."""
-        if self.modality and row.modality != self.modality:
-            return (
-                f"the data set holds {self.modality}s, as its first usable example is one; put"
-                f" {row.modality}s into another one. Received: {_article(row.modality)}"
-            )
         fresh = [label for label in row.labels if label not in self.labels]
         if len(self.labels) + len(fresh) > MAX_LABELS:
             return (
@@ -157,7 +150,7 @@ class Importer:
         keys = {row.key for row in accepted if row.labels and not row.boxes}
         boxed = {row.key for row in accepted if row.boxes}
         labels = {label for row in accepted for label in row.labels}
-        return _Intake(keys, boxed, labels, len(rows), modality_of(rows))
+        return _Intake(keys, boxed, labels, len(rows))
 
     async def _fill(
         self,
@@ -217,10 +210,6 @@ async def _next(requests: AsyncIterator[pb.ImportExamplesRequest]) -> pb.ImportE
     return request
 
 
-def _article(modality: str) -> str:
-    return "an image" if modality == IMAGE else "a text"
-
-
 class _Broken(Exception):
     """Tells the writer to commit nothing."""
 
@@ -238,12 +227,20 @@ def _batch(rows: Sequence[Row]) -> pa.RecordBatch:
         keys=[row.key for row in rows],
         paths=[row.path for row in rows],
         labels=[row.labels for row in rows],
-        contents=[row.content for row in rows],
         verdicts=[row.verdict for row in rows],
         details=[row.detail for row in rows],
-        modalities=[row.modality for row in rows],
-        sketches=[row.sketch for row in rows],
+        images=_columns([row.image for row in rows]),
+        texts=_columns([row.text for row in rows]),
         sizes=[row.size for row in rows],
         boxes=[row.boxes for row in rows],
         notes=[row.note for row in rows],
+    )
+
+
+def _columns(parts: Sequence[Part | None]) -> PartColumns:
+    """The keys, contents and sketches of one part of some rows."""
+    return (
+        [part.key if part else None for part in parts],
+        [part.content if part else b"" for part in parts],
+        [part.sketch if part else b"" for part in parts],
     )

@@ -13,12 +13,11 @@ from graft.errors import InvalidArgument, ResourceExhausted, Unavailable
 from graft.names import DatasetName
 from graft.trainer.v1 import dataset_service_pb2 as pb
 from services.common.blocking import Bridge
-from services.trainer.data import fingerprint
+from services.trainer.data import fingerprint, sketch
 from services.trainer.data.catalogue import Catalogue, Snapshot
-from services.trainer.data.near_duplicates import Pairs, leaks, near_duplicates
-from services.trainer.data.near_texts import near_texts
-from services.trainer.data.rows import ACCEPTED, TEXT, Row, modality_of
-from services.trainer.data.sketch import stack
+from services.trainer.data.near_duplicates import Indices, Pairs, leaks
+from services.trainer.data.near_items import Seen, near_items
+from services.trainer.data.rows import ACCEPTED, BOTH, IMAGE, TEXT, Row
 from services.trainer.data.verdict import judge
 from services.trainer.fields import parse_field
 
@@ -31,21 +30,19 @@ _JUDGED_AT_ONCE: Final = 16
 
 @dataclass(slots=True)
 class _Test:
-    """What is remembered of the examples: key, sketch and place in the stream of the good ones
+    """What is remembered of the examples: keys, sketches and place in the stream of the good ones
     that are of the modality of the data set."""
 
     modality: str
     count: int = 0
     positions: list[int] = field(default_factory=list)
-    keys: list[bytes] = field(default_factory=list)
-    sketches: list[bytes] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
 
     def take(self, row: Row) -> None:
         """Remember the next one."""
-        if row.verdict == ACCEPTED and row.modality == self.modality:
+        if row.verdict == ACCEPTED and self.modality in (BOTH, row.modality):
             self.positions.append(self.count)
-            self.keys.append(row.key)
-            self.sketches.append(row.sketch)
+            self.rows.append(row.sketched())
         self.count += 1
 
 
@@ -78,7 +75,7 @@ class LeakFinder:
             version = await self._decoders.run(self._catalogue.version, name, first.version)
             snapshot = await self._decoders.run(self._catalogue.snapshot, name, version)
             _check_count(len(snapshot.sorting.used), "dataset")  # before the test is read
-            test = await self._read(_Test(modality_of(snapshot.rows)), first, requests)
+            test = await self._read(_Test(snapshot.sorting.modality), first, requests)
             return await self._decoders.run(self._compare, snapshot, test)
         finally:
             self._running -= 1
@@ -106,22 +103,43 @@ class LeakFinder:
             return found
         held = [snapshot.rows[number] for number in used]
         known = {row.key: number for number, row in enumerate(held)}
-        near = leaks(self._pairs(snapshot, test), len(used), len(test.keys))
-        for position, key, like in zip(test.positions, test.keys, near.tolist(), strict=True):
-            same = known.get(key, -1)
+        near = leaks(self._pairs(snapshot, held, test.rows), len(used), len(test.rows))
+        for position, row, like in zip(test.positions, test.rows, near.tolist(), strict=True):
+            same = known.get(row.key, -1)
             if same >= 0 or like >= 0:
                 path = held[same if same >= 0 else like].path
                 found.near_duplicates.add(position=position, path=path, identical=same >= 0)
         return found
 
-    def _pairs(self, snapshot: Snapshot, test: _Test) -> Pairs:
+    def _pairs(self, snapshot: Snapshot, held: list[Row], test: list[Row]) -> Pairs:
         """Those of the examples used and the ones of the test behind them."""
         name, version, used = snapshot.name, snapshot.version, snapshot.sorting.used
-        if test.modality == TEXT:
-            held = self._catalogue.fingerprints(name, version, used)
-            return near_texts(np.concatenate([held, fingerprint.stack(test.sketches)]))
-        drawn = self._catalogue.sketches(name, version, used)
-        return near_duplicates(np.concatenate([drawn, stack(test.sketches)]))
+        images, texts = _having(IMAGE, held, test), _having(TEXT, held, test)
+        drawn = self._catalogue.sketches(name, version, [used[n] for n in images.held])
+        taken = self._catalogue.fingerprints(name, version, [used[n] for n in texts.held])
+        return near_items(
+            len(held) + len(test),
+            Seen(images.numbers, np.concatenate([drawn, sketch.stack(images.sketches)])),
+            Seen(texts.numbers, np.concatenate([taken, fingerprint.stack(texts.sketches)])),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Having:
+    """Those that have a part: numbers of `held` rows, the sketches of those of the test, and the
+    numbers of all where the test stands behind the rows held."""
+
+    held: list[int]
+    sketches: list[bytes]
+    numbers: Indices
+
+
+def _having(part: str, held: list[Row], test: list[Row]) -> _Having:
+    mine = [n for n, row in enumerate(held) if part in row.parts]
+    tested = [n for n, row in enumerate(test) if part in row.parts]
+    sketches = [test[n].parts[part].sketch for n in tested]
+    numbers = [*mine, *(len(held) + n for n in tested)]
+    return _Having(mine, sketches, np.array(numbers, np.int64))
 
 
 def _check_count(count: int, field_name: str) -> None:

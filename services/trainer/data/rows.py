@@ -6,9 +6,10 @@ follows from all of them together, so that it is the same whatever the order of 
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from graft.boxes import LabelledBox
@@ -20,10 +21,13 @@ ACCEPTED: Final = "accepted"
 REJECTED: Final = "rejected"
 IMAGE: Final = "image"
 TEXT: Final = "text"
+BOTH: Final = "image and text"
+PARTS: Final = (IMAGE, TEXT)
 MODALITIES: Final = {
     "": backbone_pb2.MODALITY_UNSPECIFIED,
     IMAGE: backbone_pb2.MODALITY_IMAGE,
     TEXT: backbone_pb2.MODALITY_TEXT,
+    BOTH: backbone_pb2.MODALITY_IMAGE_AND_TEXT,
 }
 SEVERAL: Final = "several pictures"
 """Stands behind the size of a file that is an animation or has several pages."""
@@ -35,6 +39,7 @@ FEW: Final = 5
 IMBALANCE: Final = 10
 """So many times as many examples in the largest class as in the smallest get a warning."""
 _NAMED: Final = 5
+_ARTICLES: Final = {IMAGE: "an image", TEXT: "a text"}
 _UNLABELLED: Final = (
     "it bears no label, and no example of this data set bears several, or boxes; give it one, such"
     " as 'none'"
@@ -46,14 +51,23 @@ _UNBOXED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """The image or the text of an example: `key` is the SHA-256 of `content`, the whole file or
+    the text in UTF-8. `sketch` is the sketch of an image or the fingerprint of a text. Both are
+    empty where they are stored with an earlier row, or were not read."""
+
+    key: bytes
+    content: bytes = b""
+    sketch: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One example as it came.
 
-    `key` is the SHA-256 of the whole file, of a text in UTF-8. `labels` are by name, each once.
-    `content` is the file and `sketch` the sketch of an image or the fingerprint of a text, both
-    empty where the row is rejected or an earlier row of the data set holds the same bytes. `detail`
-    says why a row was rejected; of an accepted one, the size of its file in bytes, and SEVERAL
-    where that is so. `modality` is IMAGE or TEXT, empty where rejected.
+    `key` names its content: that of its only part, or of both (see `key_of`). `labels` are by name,
+    each once. `detail` says why a row was rejected; of an accepted one, the size of its parts in
+    bytes, and SEVERAL where that is so. A rejected row has no parts.
 
     Of a picture that came without labels, `size` is its width and height, upright. Its `boxes` are
     by label and place, each once, and `labels` those of its single things; `note` tells what was
@@ -65,16 +79,42 @@ class Row:
     labels: tuple[str, ...]
     verdict: str
     detail: str
-    modality: str = ""
-    content: bytes = b""
-    sketch: bytes = b""
+    image: Part | None = None
+    text: Part | None = None
     size: tuple[int, int] = (0, 0)
     boxes: tuple[LabelledBox, ...] = ()
     note: str = ""
 
     @property
+    def parts(self) -> dict[str, Part]:
+        """What it has of an image and a text."""
+        return {
+            name: part
+            for name, part in zip(PARTS, (self.image, self.text), strict=True)
+            if part is not None
+        }
+
+    @property
+    def modality(self) -> str:
+        """IMAGE, TEXT or BOTH; empty where rejected."""
+        parts = self.parts
+        return BOTH if len(parts) > 1 else next(iter(parts), "")
+
+    def bare(self) -> Row:
+        """The row without the contents and sketches of its parts."""
+        image, text = (part and Part(part.key) for part in (self.image, self.text))
+        return replace(self, image=image, text=text)
+
+    def sketched(self) -> Row:
+        """The row without the contents of its parts, but with their sketches."""
+        image, text = (
+            part and Part(part.key, sketch=part.sketch) for part in (self.image, self.text)
+        )
+        return replace(self, image=image, text=text)
+
+    @property
     def size_bytes(self) -> int:
-        """The size of an accepted file."""
+        """The size of an accepted example: of its file, its text, or both together."""
         return int(self.detail.partition(" ")[0])
 
     @property
@@ -83,13 +123,22 @@ class Row:
         return self.verdict == ACCEPTED and self.detail.endswith(SEVERAL)
 
 
+def key_of(parts: Sequence[Part]) -> bytes:
+    """The key of an example: that of its only part, or the SHA-256 of the keys of both, the image
+    first. Of nothing, that of no bytes."""
+    if len(parts) == 1:
+        return parts[0].key
+    return hashlib.sha256(b"".join(part.key for part in parts)).digest()
+
+
 @dataclass(frozen=True, slots=True)
 class Sorting:
     """Row numbers, ascending, by what is made of them; every row is in exactly one.
 
     `multi_label` says that some accepted row bears several labels: only then is one without a
     label an answer, and not a gap. `boxed` says that some accepted row has boxes: then one without
-    shows nothing, and one with labels alone is a gap.
+    shows nothing, and one with labels alone is a gap. `modality` is what those used are, all of
+    them: see `modality_of`.
     """
 
     used: tuple[int, ...]
@@ -98,14 +147,21 @@ class Sorting:
     conflicts: tuple[int, ...]
     multi_label: bool
     boxed: bool
+    modality: str
 
 
 def sort_out(rows: Sequence[Row]) -> Sorting:
-    """Decide what is used: each content once, and none that stands under two sets of labels or of
-    boxes."""
-    boxed = any(row.verdict == ACCEPTED and row.boxes for row in rows)
-    multi_label = not boxed and any(row.verdict == ACCEPTED and len(row.labels) > 1 for row in rows)
-    usable = [row.verdict == ACCEPTED and _fits(row, multi_label, boxed) for row in rows]
+    """Decide what is used: of one modality, each content once, and none that stands under two sets
+    of labels or of boxes."""
+    modality = modality_of(rows)
+    fitting = [row.verdict == ACCEPTED and modality in (BOTH, row.modality) for row in rows]
+    some = [row for row, good in zip(rows, fitting, strict=True) if good]
+    boxed = any(row.boxes for row in some)
+    multi_label = not boxed and any(len(row.labels) > 1 for row in some)
+    usable = [
+        good and _answers(row, multi_label, boxed)
+        for row, good in zip(rows, fitting, strict=True)
+    ]
     borne: dict[bytes, tuple[tuple[str, ...], tuple[LabelledBox, ...]]] = {}
     torn: set[bytes] = set()
     for row, good in zip(rows, usable, strict=True):
@@ -119,11 +175,11 @@ def sort_out(rows: Sequence[Row]) -> Sorting:
         if good:
             seen.add(row.key)
     used, rejected, duplicates, conflicts = (tuple(pile) for pile in found)
-    return Sorting(used, rejected, duplicates, conflicts, multi_label, boxed)
+    return Sorting(used, rejected, duplicates, conflicts, multi_label, boxed, modality)
 
 
-def _fits(row: Row, multi_label: bool, boxed: bool) -> bool:
-    """Whether what an accepted row bears is an answer among the others."""
+def _answers(row: Row, multi_label: bool, boxed: bool) -> bool:
+    """Whether what a fitting row bears is an answer among the others."""
     if boxed:
         return bool(row.boxes) or not row.labels
     return multi_label or bool(row.labels)
@@ -137,8 +193,14 @@ def _pile(row: Row, torn: set[bytes], seen: set[bytes]) -> int:
 
 
 def modality_of(rows: Sequence[Row]) -> str:
-    """What the accepted rows are, IMAGE or TEXT; empty without any."""
-    return next((row.modality for row in rows if row.verdict == ACCEPTED), "")
+    """What rows must be to be used: BOTH, which takes images and texts too, where an accepted one
+    has both, and none has boxes, which are of images; else IMAGE or TEXT as the first that was
+    accepted. Empty without any."""
+    accepted = [row for row in rows if row.verdict == ACCEPTED]
+    found = dict.fromkeys(row.modality for row in accepted)
+    if BOTH in found:
+        return IMAGE if any(row.boxes for row in accepted) else BOTH
+    return next(iter(found), "")
 
 
 def used_boxes(rows: Sequence[Row], sorting: Sorting) -> list[tuple[LabelledBox, ...]]:
@@ -177,7 +239,7 @@ def summarise(
         conflict_count=len(piles["conflict"]),
         issues=_issues(rows, sorting, piles),
         warnings=[*warnings_of(rows, sorting), *_about_several(rows[since:])],
-        modality=MODALITIES[modality_of(rows)],
+        modality=MODALITIES[sorting.modality],
     )
 
 
@@ -207,16 +269,24 @@ def _issues(
         evaluation_pb2.ImportIssue(
             path=rows[number].path,
             labels=rows[number].labels,
-            message=_message(rows[number], kind[number], first.get(rows[number].key)),
+            message=_message(
+                rows[number], kind[number], first.get(rows[number].key), sorting.modality
+            ),
         )
         for number in order
     ]
 
 
-def _message(row: Row, kind: str, first: Row | None) -> str:
+def _message(row: Row, kind: str, first: Row | None, modality: str) -> str:
+    if row.verdict == REJECTED:
+        return row.detail
+    if modality not in (BOTH, row.modality):
+        return (
+            f"the data set holds {modality}s, as its first usable example is one; put"
+            f" {row.modality}s into another one. Received: {_ARTICLES[row.modality]}"
+        )
     if kind == "rejected" or first is None:
-        gap = _UNBOXED if row.labels else _UNLABELLED
-        return row.detail if row.verdict == REJECTED else gap
+        return _UNBOXED if row.labels else _UNLABELLED
     if kind == "noted":
         return row.note
     if row.boxes or first.boxes:

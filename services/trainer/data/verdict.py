@@ -6,7 +6,7 @@ import hashlib
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, Literal
 
 from graft.content import MAX_TEXT_BYTES
 from graft.errors import GraftError
@@ -14,7 +14,7 @@ from graft.trainer.v1 import dataset_service_pb2 as pb
 from services.common import image
 from services.trainer.data import fingerprint
 from services.trainer.data.boxes import Judged, judge_boxes
-from services.trainer.data.rows import ACCEPTED, IMAGE, REJECTED, SEVERAL, TEXT, Row
+from services.trainer.data.rows import ACCEPTED, REJECTED, SEVERAL, Part, Row, key_of
 from services.trainer.data.sketch import DECODE_SIZE, draw
 
 MAX_LABEL_BYTES: Final = 200
@@ -27,28 +27,40 @@ _JPEG: Final = b"\xff\xd8"
 
 
 def judge(example: pb.Example, limits: image.ImageLimits = image.DEFAULT_LIMITS) -> Row:
-    """Look at one example, decoding its image; never raises for what an example may hold."""
-    is_text = example.content.WhichOneof("kind") == "text"
-    content = example.content.text.encode() if is_text else example.content.image
+    """Look at one example, decoding its image; never raises for what an example may hold. One with
+    an image and a text is refused when either is bad."""
+    picture, text = _part(example, "image"), _part(example, "text")
+    key = key_of([part for part in (picture, text) if part])
     path = _cut(example.path, MAX_PATH_BYTES)
-    key = hashlib.sha256(content).digest()
     labels = tuple(sorted(set(example.labels)))
-    why = _fault(example)
-    if not why:
-        look = _text_looked_at if is_text else _image_looked_at
-        why, sketch, detail = look(content, limits)
+    why, several = _fault(example), False
+    if picture and not why:
+        why, picture, several = _image_looked_at(picture, limits)
+        why = f"its image: {why}" if why and text else why
+    if text and not why:
+        why, text = _text_looked_at(text)
+        why = f"its text: {why}" if why and picture else why
     judged, size = Judged(""), (0, 0)
-    if not why and not labels and not is_text:
-        size = image.upright_size(content, limits=limits)
+    if picture and not (why or labels or text):
+        size = image.upright_size(picture.content, limits=limits)
         judged = judge_boxes(example, *size)
         why = judged.why
     if why:
         some = tuple(_cut(label, MAX_LABEL_BYTES) for label in labels[:MAX_LABELS])
         return Row(key, path, some, REJECTED, why[:_MAX_DETAIL])
-    modality = TEXT if is_text else IMAGE
     labels = labels or tuple(sorted({one.label for one in judged.boxes if not one.crowd}))
-    row = Row(key, path, labels, ACCEPTED, detail, modality, content, sketch)
+    size_bytes = sum(len(part.content) for part in (picture, text) if part)
+    detail = f"{size_bytes} {SEVERAL}" if several else str(size_bytes)
+    row = Row(key, path, labels, ACCEPTED, detail, picture, text)
     return replace(row, size=size, boxes=judged.boxes, note=judged.note[:_MAX_DETAIL])
+
+
+def _part(example: pb.Example, name: Literal["image", "text"]) -> Part | None:
+    """The image or the text of an example as it came."""
+    if not example.content.HasField(name):
+        return None
+    content = example.content.text.encode() if name == "text" else example.content.image
+    return Part(hashlib.sha256(content).digest(), content)
 
 
 def refuse(row: Row, why: str) -> Row:
@@ -66,7 +78,7 @@ def _fault(example: pb.Example) -> str:
         return why
     if why := _fault_of_boxes(example):
         return why
-    if not example.content.WhichOneof("kind"):
+    if not (example.content.HasField("image") or example.content.HasField("text")):
         return "the example has no content; send the bytes of an image file, or a text"
     return ""
 
@@ -95,37 +107,38 @@ def _fault_of_boxes(example: pb.Example) -> str:
             "an example has labels or boxes with a label each, not both; leave the labels out."
             f" Received: {len(example.labels)} labels, {len(example.boxes)} boxes"
         )
-    if example.content.WhichOneof("kind") == "text":
-        return f"a text has no boxes; leave them out. Received: {len(example.boxes)} boxes"
+    if example.content.HasField("text"):
+        what = "an image with a text" if example.content.HasField("image") else "a text"
+        return f"{what} has no boxes; leave them out. Received: {len(example.boxes)} boxes"
     for number, one in enumerate(example.boxes, start=1):
         if why := _fault_of_labels([one.label]):
             return f"{one.origin or f'box {number}'}: {why}"
     return ""
 
 
-def _image_looked_at(content: bytes, limits: image.ImageLimits) -> tuple[str, bytes, str]:
-    """What is wrong with the pixels, or nothing, the sketch of them and the detail of the row.
+def _image_looked_at(part: Part, limits: image.ImageLimits) -> tuple[str, Part, bool]:
+    """What is wrong with the pixels, or nothing, the part with their sketch, and whether the file
+    holds several pictures.
 
     A JPEG is decoded as small as the sketch allows: every byte of it is read all the same.
     """
     try:
-        sketch = draw(image.decode_picture(content, limits=limits, size_hint=DECODE_SIZE))
+        sketch = draw(image.decode_picture(part.content, limits=limits, size_hint=DECODE_SIZE))
     except GraftError as error:
-        return error.message, b"", ""
-    several = f" {SEVERAL}" if _has_several(content, limits) else ""
-    return "", sketch, f"{len(content)}{several}"
+        return error.message, part, False
+    return "", replace(part, sketch=sketch), _has_several(part.content, limits)
 
 
-def _text_looked_at(content: bytes, _: image.ImageLimits) -> tuple[str, bytes, str]:
-    """What is wrong with a text, or nothing, its fingerprint and the detail of the row."""
-    text, size = content.decode(), len(content)
+def _text_looked_at(part: Part) -> tuple[str, Part]:
+    """What is wrong with a text, or nothing, and the part with its fingerprint."""
+    text, size = part.content.decode(), len(part.content)
     if size > MAX_TEXT_BYTES:
         why = f"a text takes at most {MAX_TEXT_BYTES} bytes of UTF-8; cut it. Received: {size}"
-        return why, b"", ""
+        return why, part
     if all(unicodedata.category(character)[0] in "ZC" for character in text):
         why = f"the text is blank; leave it out, or write what it says. Received: {text[:_SHOWN]!r}"
-        return why, b"", ""
-    return "", fingerprint.take(text), str(size)
+        return why, part
+    return "", replace(part, sketch=fingerprint.take(text))
 
 
 def _has_several(content: bytes, limits: image.ImageLimits) -> bool:

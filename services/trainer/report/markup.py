@@ -79,9 +79,11 @@ def share(value: float, *, kind: str = "") -> str:
 
 
 def picture(glimpse: Glimpse | None, description: str) -> str:
-    """A JPEG within the page, or a text; a placeholder where there is none."""
+    """A JPEG within the page, a text, or one above the other; a placeholder where there is none."""
     if glimpse is None:
         return '<span class="missing">not shown</span>'
+    if isinstance(glimpse, tuple):
+        return "".join(picture(one, description) for one in glimpse)
     if isinstance(glimpse, str):
         return f"<blockquote>{text(glimpse)}</blockquote>"
     data = base64.b64encode(glimpse).decode("ascii")

@@ -13,6 +13,7 @@ from graft.errors import FailedPrecondition, Internal, NotFound
 from graft.names import DatasetName
 from graft.trainer.v1 import training_job_pb2 as pb
 from services.common.store import Store, open_store
+from services.trainer.data.rows import IMAGE
 from services.trainer.material import Material, gather
 from services.trainer.search.cuts import DEFAULT
 from tests.support.copies import copies, jpeg, scene
@@ -52,7 +53,7 @@ def test_everything_speaks_of_the_same_example(material: Material) -> None:
     known = {path: (label, data) for label, path, data in [*SCENES, *COPIES]}
     assert material.labels == ("a", "b")
     assert sorted(material.paths) == sorted(known)
-    for at, data in enumerate(material.contents(range(len(material.rows)))):
+    for at, data in enumerate(material.contents(IMAGE, range(len(material.rows)))):
         assert known[material.paths[at]] == (material.labels[material.y[at]], data)
     assert [one.sha256 for one in material.sources()] == [key.hex() for key in material.keys]
 

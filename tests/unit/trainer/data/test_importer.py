@@ -13,6 +13,7 @@ from services.common.image import decode_picture
 from services.trainer.data import importer as module
 from services.trainer.data.catalogue import Catalogue
 from services.trainer.data.importer import MAX_IMPORTS, Importer
+from services.trainer.data.rows import IMAGE
 from services.trainer.data.sketch import DECODE_SIZE, draw
 from services.trainer.tables import DatasetTable
 from tests.support.images import bomb
@@ -28,7 +29,7 @@ async def test_a_first_import_makes_version_one(importer: Importer, catalogue: C
     assert dataset.summary.example_count == 23
     assert dataset.size_bytes == sum(len(e.content.image) for e in [*some, *others])
     assert dataset.HasField("create_time")
-    assert catalogue.contents(NAME, 1, [0, 22]) == [image(0), image(29)]
+    assert catalogue.contents(NAME, 1, IMAGE, [0, 22]) == [image(0), image(29)]
 
 
 async def test_sketches_are_kept_with_the_examples(
@@ -124,7 +125,7 @@ async def test_the_same_bytes_are_stored_once_and_conflicts_left_out(
     dataset = await importer.run(stream(sent))
     summary = dataset.summary
     assert (summary.example_count, summary.duplicate_count, summary.conflict_count) == (2, 1, 2)
-    assert catalogue.contents(NAME, 1, [1, 3]) == [b"", b""]
+    assert catalogue.contents(NAME, 1, IMAGE, [1, 3]) == [b"", b""]
     assert dataset.size_bytes == len(image(1)) + len(torn) + len(image(8))
 
 
@@ -133,7 +134,7 @@ async def test_a_copy_of_a_rejected_file_is_stored_with_its_bytes(
 ) -> None:
     dataset = await importer.run(stream([example(1, ""), example(1, "cat")]))
     assert labels(dataset) == {"cat": 1}
-    assert catalogue.contents(NAME, 1, [1]) == [image(1)]
+    assert catalogue.contents(NAME, 1, IMAGE, [1]) == [image(1)]
 
 
 async def test_a_stream_that_breaks_off_leaves_everything_as_it_was(

@@ -6,13 +6,14 @@ from dataclasses import replace
 import pytest
 
 from services.trainer.data import rows
-from services.trainer.data.rows import ACCEPTED, REJECTED, SEVERAL, Row, sort_out, summarise
+from services.trainer.data.rows import ACCEPTED, REJECTED, SEVERAL, Part, Row, sort_out, summarise
 
 
 def row(content: str, label: str, path: str = "", *, verdict: str = ACCEPTED) -> Row:
     key = hashlib.sha256(content.encode()).digest()
     detail = str(len(content)) if verdict == ACCEPTED else "it is broken"
-    return Row(key, path or f"{label}/{content}", (label,), verdict, detail)
+    image = Part(key) if verdict == ACCEPTED else None
+    return Row(key, path or f"{label}/{content}", (label,), verdict, detail, image)
 
 
 def test_each_content_is_used_once() -> None:

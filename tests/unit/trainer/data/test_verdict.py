@@ -9,7 +9,7 @@ from graft.content import MAX_TEXT_BYTES
 from graft.trainer.v1 import dataset_service_pb2 as pb
 from services.common.image import ImageLimits
 from services.trainer.data.fingerprint import FINGERPRINT_BYTES
-from services.trainer.data.rows import ACCEPTED, IMAGE, REJECTED, TEXT
+from services.trainer.data.rows import ACCEPTED, BOTH, IMAGE, REJECTED, TEXT
 from services.trainer.data.sketch import SKETCH_BYTES
 from services.trainer.data.verdict import MAX_LABEL_BYTES, MAX_PATH_BYTES, judge
 from tests.support.images import bomb, encode, picture
@@ -25,10 +25,12 @@ def example(image: bytes = GOOD, label: str = "cat", path: str = "cat/1.jpg") ->
 def test_a_good_image_is_taken_as_it_is() -> None:
     row = judge(example())
     assert (row.verdict, row.path, row.labels) == (ACCEPTED, "cat/1.jpg", ("cat",))
-    assert (row.modality, row.content) == (IMAGE, GOOD)
-    assert row.key == hashlib.sha256(GOOD).digest()
+    assert row.modality == IMAGE
+    assert row.image is not None
+    assert row.image.content == GOOD
+    assert row.key == row.image.key == hashlib.sha256(GOOD).digest()
     assert row.detail == str(len(GOOD))
-    assert len(row.sketch) == SKETCH_BYTES
+    assert len(row.image.sketch) == SKETCH_BYTES
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,8 @@ def test_an_animation_or_pages_are_taken_and_noticed(kind: str) -> None:
     )
     assert (still.verdict, still.several) == (moving.verdict, False) == (ACCEPTED, False)
     assert moving.several
-    assert moving.size_bytes == len(moving.content)
+    assert moving.image is not None
+    assert moving.size_bytes == len(moving.image.content)
 
 
 def test_the_depth_map_of_a_photograph_is_no_page() -> None:
@@ -78,7 +81,7 @@ def test_a_bad_image_gets_a_verdict_that_says_why(bad: bytes, words: str) -> Non
     row = judge(example(bad), LIMITS)
     assert row.verdict == REJECTED
     assert words in row.detail
-    assert row.content == row.sketch == b""
+    assert not row.parts
 
 
 @pytest.mark.parametrize("label", ["", "  ", "\t"])
@@ -135,10 +138,12 @@ def text(content: str) -> pb.Example:
 @pytest.mark.parametrize("content", ["hello", "x", "Grüße\r\n", "\U0001f431", "a\0b", "日本語"])
 def test_a_good_text_is_taken_as_its_bytes(content: str) -> None:
     row = judge(text(content))
-    assert (row.verdict, row.modality, row.content) == (ACCEPTED, TEXT, content.encode())
-    assert row.key == hashlib.sha256(content.encode()).digest()
+    assert (row.verdict, row.modality) == (ACCEPTED, TEXT)
+    assert row.text is not None
+    assert row.text.content == content.encode()
+    assert row.key == row.text.key == hashlib.sha256(content.encode()).digest()
     assert row.size_bytes == len(content.encode())
-    assert len(row.sketch) == FINGERPRINT_BYTES
+    assert len(row.text.sketch) == FINGERPRINT_BYTES
     assert not row.several
 
 
@@ -147,7 +152,7 @@ def test_a_blank_text_is_refused(content: str) -> None:
     row = judge(text(content))
     assert row.verdict == REJECTED
     assert "the text is blank" in row.detail
-    assert row.content == row.sketch == b""
+    assert not row.parts
 
 
 def test_a_text_is_bounded_in_bytes() -> None:
@@ -155,3 +160,33 @@ def test_a_text_is_bounded_in_bytes() -> None:
     row = judge(text("ä" * (5 << 20)))
     assert row.verdict == REJECTED
     assert "at most 1048576 bytes of UTF-8; cut it. Received: 10485760" in row.detail
+
+
+def both(image: bytes, words: str) -> pb.Example:
+    content = content_pb2.Content(image=image, text=words)
+    return pb.Example(path="a.csv row 1", labels=["b"], content=content)
+
+
+def test_an_image_with_a_text_is_named_by_both() -> None:
+    row = judge(both(GOOD, "hello"))
+    assert (row.verdict, row.modality) == (ACCEPTED, BOTH)
+    image, words = (hashlib.sha256(each).digest() for each in (GOOD, b"hello"))
+    assert {name: part.key for name, part in row.parts.items()} == {IMAGE: image, TEXT: words}
+    assert row.key == hashlib.sha256(image + words).digest()
+    assert row.size_bytes == len(GOOD) + 5
+    assert not any(part.content or part.sketch for part in row.bare().parts.values())
+    assert row.bare().key == row.key
+
+
+@pytest.mark.parametrize(
+    ("image", "words", "why"),
+    [
+        (b"no image", "hello", "its image: "),
+        (GOOD, " ", "its text: the text is blank"),
+        (GOOD, "x" * (MAX_TEXT_BYTES + 1), "its text: a text takes at most"),
+    ],
+)
+def test_one_bad_part_spoils_both_and_is_named(image: bytes, words: str, why: str) -> None:
+    row = judge(both(image, words))
+    assert (row.verdict, row.parts) == (REJECTED, {})
+    assert row.detail.startswith(why)
