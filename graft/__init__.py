@@ -14,7 +14,7 @@ from graft.client.reports import ClassReport, ConfusedPair, Evaluation, Interval
 from graft.client.scored import Scoring
 from graft.client.training import Estimate, TrainingOptions
 from graft.client.upload import UploadProgress
-from graft.content import Problem, Text, Url
+from graft.content import Joint, Problem, Text, Url
 from graft.errors import (
     AlreadyExists,
     Cancelled,
@@ -64,6 +64,7 @@ __all__ = [
     "InvalidArgument",
     "Job",
     "JobEvent",
+    "Joint",
     "LabelledBox",
     "Mistake",
     "Model",

@@ -1,4 +1,4 @@
-"""What can be predicted or learned from: an image as a file or as bytes, or a text.
+"""What can be predicted or learned from: an image as a file or as bytes, a text, or both as one.
 
 A file whose name ends in .txt is a text, every other one an image.
 """
@@ -31,8 +31,17 @@ class Url:
     url: str
 
 
-Item = bytes | str | os.PathLike[str] | Text | Url
-"""An image file's bytes, the path of an image or .txt file (str or Path), a Text, or a Url."""
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """An image and a text that are one item, such as a post with a picture and words."""
+
+    image: bytes | str | os.PathLike[str] | Url
+    text: str
+
+
+Item = bytes | str | os.PathLike[str] | Text | Url | Joint
+"""An image file's bytes, the path of an image or .txt file (str or Path), a Text, a Url, or a
+Joint."""
 
 TEXT_EXTENSION: Final = ".txt"
 
@@ -73,6 +82,8 @@ def display_path(path: str | os.PathLike[str]) -> str:
 
 def item_name(item: Item, position: int) -> str:
     """Answer how error texts call an item: its path, or its place among the items."""
+    if isinstance(item, Joint):
+        return item_name(item.image, position)
     if isinstance(item, Url):
         return item.url
     return f"items[{position}]" if isinstance(item, bytes | Text) else display_path(item)
@@ -81,6 +92,8 @@ def item_name(item: Item, position: int) -> str:
 def item_size(item: Item) -> int:
     """Answer the size in bytes that an item takes on the wire, 0 for a Url, of which it is not
     known; raise like `load` for a file."""
+    if isinstance(item, Joint):
+        return sum(map(item_size, parts_of(item)))
     if isinstance(item, Url):
         return 0
     if isinstance(item, bytes):
@@ -97,9 +110,16 @@ def item_size(item: Item) -> int:
         raise file_error(item, error) from error
 
 
+def parts_of(item: Item) -> tuple[Item, ...]:
+    """Answer the image and the text of a Joint, of any other item the item itself."""
+    return (item.image, Text(item.text)) if isinstance(item, Joint) else (item,)
+
+
 def load(item: Item, *, limit: int = download.MAX_BYTES) -> content_pb2.Content:
     """Read an item for the wire; raise NotFound or InvalidArgument naming the file, of a Url what
     `fetch` raises, for one larger than `limit` bytes, too."""
+    if isinstance(item, Joint):
+        return _load_joint(item, limit)
     if isinstance(item, bytes):
         return content_pb2.Content(image=item)
     if isinstance(item, Text):
@@ -118,9 +138,20 @@ def load(item: Item, *, limit: int = download.MAX_BYTES) -> content_pb2.Content:
     return content_pb2.Content(image=data)
 
 
+def _load_joint(item: Joint, limit: int) -> content_pb2.Content:
+    image, words = parts_of(item)
+    if is_text(image):
+        shown = item_name(image, 0)
+        raise InvalidArgument(
+            f"{shown} is no image, and a text stands beside it; name an image, or the text alone."
+            f" Received: {shown!r}"
+        )
+    return content_pb2.Content(image=load(image, limit=limit).image, text=load(words).text)
+
+
 def is_text(item: Item) -> bool:
-    """Whether an item is a text: a Text, or a file by its name."""
-    if isinstance(item, bytes | Text):
+    """Whether an item is a text and nothing else: a Text, or a file by its name."""
+    if isinstance(item, bytes | Text | Joint):
         return isinstance(item, Text)
     if isinstance(item, Url):
         return urlsplit(item.url).path.lower().endswith(TEXT_EXTENSION)

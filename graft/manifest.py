@@ -1,9 +1,10 @@
 """Manifests: a CSV or JSONL file with one labelled example a row.
 
-Columns: `path` (relative to the manifest), `url` or `text`, and `label` or `labels`. Several labels
-have bars between them in a CSV file and are a list in JSONL; nothing means none. A malformed
-manifest is an error that names the row and the column, and nothing of it is used; a file that is
-missing or a text that is blank is only that row's problem.
+Columns: `path` (relative to the manifest) or `url`, `text`, or one of the two and `text`, and
+`label` or `labels`. In a row that has an image and a text both are one example; where either is
+blank the other is. Several labels have bars between them in a CSV file and are a list in JSONL;
+nothing means none. A malformed manifest is an error that names the row and the column, and nothing
+of it is used; a file that is missing or a text that is blank is only that row's problem.
 """
 
 from __future__ import annotations
@@ -13,18 +14,21 @@ import io
 import json
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from graft.content import (
     MAX_TEXT_BYTES,
     Item,
+    Joint,
     Problem,
     Text,
     Url,
     decode_utf8,
     display_path,
     file_error,
+    is_text,
     too_large,
 )
 from graft.download import check_url
@@ -35,6 +39,7 @@ MAX_CELL_CHARACTERS: Final = 64 << 20
 """Of one cell of a CSV file; what a text may have is far less, and told of its row alone."""
 LABEL_SEPARATOR: Final = "|"
 SOURCES: Final = ("path", "url", "text")
+_FILES: Final = ("path", "url")
 _LABELS: Final = ("label", "labels")
 
 _Row = tuple[str, Mapping[str, Any]]
@@ -118,7 +123,7 @@ def _check_header(where: str, cells: list[str]) -> list[str]:
         raise InvalidArgument(
             f"{where}: the column 'path' is missing, or 'url', or 'text'. {received}"
         )
-    for columns in (_LABELS, SOURCES):
+    for columns in (_LABELS, _FILES):
         _check_one(where, columns, header)
     return header
 
@@ -165,15 +170,77 @@ def _jsonl_rows(path: Path) -> Iterator[_Row]:
 def _example(manifest: Path, where: str, cells: Mapping[str, Any]) -> Example:
     full = f"{display_path(manifest)} {where}"
     labels = _labels(full, cells)
-    _check_one(full, SOURCES, cells)
-    if "text" in cells:
-        name = f"{display_path(manifest.name)} {where}"
-        return Example(name, labels, _text(name, _unicode(full, "text", cells["text"])))
-    if "url" in cells:
-        url = _cell(full, cells, "url")
-        return Example(url, labels, _url(f"{display_path(manifest.name)} {where}", url))
-    name = _cell(full, cells, "path")
-    return Example(name, labels, _source(manifest.parent / name, name))
+    _check_one(full, _FILES, cells)
+    row = _Place(manifest, where)
+    columns = [column for column in SOURCES if column in cells]
+    if len(columns) > 1:  # one of them may be blank
+        columns = [one for one in columns if _given(full, cells, one)]
+        if not columns:
+            return Example(row.shown, labels, _nothing(row.shown, cells))
+    sources = [_of_column(row, cells, column) for column in columns or ["path"]]
+    name, source = sources[0]
+    if len(sources) > 1:
+        return Example(f"{name} in {where}", labels, _joint(row.shown, source, sources[1][1]))
+    return Example(name, labels, source)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A row of a manifest: its file, and where it stands within."""
+
+    manifest: Path
+    where: str
+
+    @property
+    def full(self) -> str:
+        """For errors that end the reading."""
+        return f"{display_path(self.manifest)} {self.where}"
+
+    @property
+    def shown(self) -> str:
+        """For what reports show."""
+        return f"{display_path(self.manifest.name)} {self.where}"
+
+
+def _of_column(row: _Place, cells: Mapping[str, Any], column: str) -> tuple[str, Item | Problem]:
+    """What one column says of an example: its name and its source."""
+    if column == "text":
+        return row.shown, _text(row.shown, _unicode(row.full, column, cells[column]))
+    name = _cell(row.full, cells, column)
+    if column == "url":
+        return name, _url(row.shown, name)
+    return name, _source(row.manifest.parent / name, name)
+
+
+def _given(where: str, cells: Mapping[str, Any], column: str) -> bool:
+    """Whether a cell is not blank; JSON's null is."""
+    value = cells[column]
+    return value is not None and bool(_unicode(where, column, value).strip())
+
+
+def _nothing(row: str, cells: Mapping[str, Any]) -> Problem:
+    names = " and ".join(repr(column) for column in SOURCES if column in cells)
+    return Problem(
+        "INVALID_ARGUMENT",
+        f"{row}, columns {names}: all are blank; fill one of them, or leave the row out."
+        " Received: nothing",
+    )
+
+
+def _joint(row: str, image: Item | Problem, text: Item | Problem) -> Joint | Problem:
+    """An image and a text as one, or what is wrong with the first that is bad."""
+    for part in (image, text):
+        if isinstance(part, Problem):
+            return part
+    assert isinstance(image, Path | Url)
+    assert isinstance(text, Text)
+    if is_text(image):
+        return Problem(
+            "INVALID_ARGUMENT",
+            f"{row}: the column 'text' has words, and beside them an image is wanted, no .txt file;"
+            f" leave one out. Received: {str(getattr(image, 'url', image))[:_SHOWN]!r}",
+        )
+    return Joint(image, text.text)
 
 
 def _labels(where: str, cells: Mapping[str, Any]) -> Sequence[str]:

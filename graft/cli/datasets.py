@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from graft.cli.output import JsonFlag, print_json, print_table, say, warn
 from graft.client.blocking import Client
 from graft.client.datasets import Dataset
+
+NOUNS: Final = {"image": "images", "text": "texts", "image and text": "images with texts"}
+"""What examples of a modality are called."""
 
 app = typer.Typer(help="Data sets: labelled examples, in versions.", no_args_is_help=True)
 
@@ -68,8 +71,8 @@ def _marks(dataset: Dataset) -> str:
 
 
 def _kind(dataset: Dataset) -> str:
-    """`images`, `texts`, and whether an example has one label, or boxes."""
-    kind = f"{dataset.modality or 'example'}s"
+    """What the examples are, and whether an example has one label, or boxes."""
+    kind = NOUNS.get(dataset.modality, "examples")
     if dataset.boxed:
         return f"{kind}, with boxes"
     return f"{kind}, any number of labels" if dataset.multi_label else f"{kind}, one label"

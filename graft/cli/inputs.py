@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from graft.content import Item, Text, decode_utf8, display_path
+from graft.content import Item, Joint, Text, decode_utf8, display_path
 from graft.errors import InvalidArgument
 from graft.examples import IMAGE_EXTENSIONS, kind_of
 
@@ -42,6 +42,18 @@ def read_inputs(inputs: Sequence[str], *, text: bool) -> list[Input]:
     if not found:
         raise InvalidArgument("standard input holds no line that is not blank. Received: nothing")
     return found
+
+
+def read_joint(inputs: Sequence[str], words: str, *, text: bool) -> Input:
+    """Answer the one image file and its words as one input; raise InvalidArgument for more files,
+    for a folder, and with `text`."""
+    if text or len(inputs) != 1 or inputs[0] == STDIN or Path(inputs[0]).is_dir():
+        raise InvalidArgument(
+            "--words stand beside one INPUT, an image file, and without --text; ask once an image."
+            f" Received: {', '.join(map(repr, inputs))}{' with --text' if text else ''}"
+        )
+    path = Path(inputs[0])
+    return Input(display_path(path), Joint(path, words))
 
 
 def _lines() -> Iterator[str]:

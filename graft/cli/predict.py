@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from graft.cli.inputs import Input, read_inputs
+from graft.cli.inputs import Input, read_inputs, read_joint
 from graft.cli.output import JsonFlag, fail, naming, note, print_json, print_table
 from graft.client.blocking import Client
 from graft.client.predictions import Answer, Prediction
@@ -32,10 +32,17 @@ def predict(
     text: Annotated[
         bool, typer.Option("--text", help="Each INPUT is a text itself, and no file.")
     ] = False,
+    words: Annotated[
+        str,
+        typer.Option(
+            help="The words beside the one INPUT, an image: both are one item, for a model of"
+            " images with texts. Such a model answers an image or a text alone, too."
+        ),
+    ] = "",
     json: JsonFlag = False,
 ) -> None:
     """Label images or texts; a bad one is told, the others are answered, and the status is 1."""
-    asked = read_inputs(inputs, text=text)
+    asked = [read_joint(inputs, words, text=text)] if words else read_inputs(inputs, text=text)
     with Client() as client:
         bad = _answer(client, model, asked, json)
     if bad:

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import typer
 from rich.progress import Progress, TaskID
 
+from graft.cli.datasets import NOUNS
 from graft.cli.durations import parse_duration
 from graft.cli.evaluate import SEVERAL
 from graft.cli.output import (
@@ -164,7 +165,7 @@ def _tell_data(examples: ExampleSet, dataset: Dataset) -> None:
 
 def _kind(dataset: Dataset) -> str:
     """What the data set is taken for, where that is not the usual."""
-    found = ["texts"] if dataset.modality == "text" else []
+    found = [] if dataset.modality in ("", "image") else [NOUNS[dataset.modality]]
     found += [counted(sum(dataset.boxes.values()), "box", "boxes")] if dataset.boxed else []
     found += ["any number of labels an example"] if dataset.multi_label else []
     return f": {', '.join(found)}" if found else ""

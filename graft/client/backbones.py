@@ -13,8 +13,12 @@ from graft.names import BackboneName
 
 
 def modality_name(modality: backbone_pb2.Modality) -> str:
-    """`image` or `text`; empty where it is not stated."""
-    known = {backbone_pb2.MODALITY_IMAGE: "image", backbone_pb2.MODALITY_TEXT: "text"}
+    """`image` or `text`, of a data set also `image and text`; empty where it is not stated."""
+    known = {
+        backbone_pb2.MODALITY_IMAGE: "image",
+        backbone_pb2.MODALITY_TEXT: "text",
+        backbone_pb2.MODALITY_IMAGE_AND_TEXT: "image and text",
+    }
     return known.get(modality, "")
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from graft.client.connection import ServerInfo
-from graft.content import MESSAGE_SLACK_BYTES, Item, Url, is_text, item_name, item_size, too_large
-from graft.errors import GraftError, InvalidArgument
+from graft.client.sizes import checked_size
+from graft.content import MESSAGE_SLACK_BYTES, Item, item_name
+from graft.errors import GraftError
 
 REQUEST_ITEMS: Final = 64
 """Items of one request, where the server takes that many: more gains nothing in throughput and
@@ -40,9 +41,10 @@ def split(items: Sequence[Item], limits: ServerInfo) -> Iterator[Batch]:
     failures: list[tuple[int, GraftError]] = []
     size = 0
     for position, item in enumerate(items):
-        own = _checked_size(item, position, min(bound, limits.largest(text=is_text(item))))
-        if isinstance(own, GraftError):
-            failures.append((position, own))
+        try:
+            own = checked_size(item, item_name(item, position), limits) + _ITEM_OVERHEAD_BYTES
+        except GraftError as error:
+            failures.append((position, error))
             continue
         if positions and (len(positions) >= count or size + own > bound):
             yield Batch(tuple(positions), tuple(failures))
@@ -51,16 +53,3 @@ def split(items: Sequence[Item], limits: ServerInfo) -> Iterator[Batch]:
         size += own
     if positions or failures:
         yield Batch(tuple(positions), tuple(failures))
-
-
-def _checked_size(item: Item, position: int, limit: int) -> int | GraftError:
-    try:
-        size = item_size(item)
-    except GraftError as error:
-        return error
-    if size <= limit:
-        return (limit if isinstance(item, Url) else size) + _ITEM_OVERHEAD_BYTES
-    problem = too_large(item_name(item, position), size, limit, text=is_text(item))
-    return InvalidArgument(
-        problem.message, reason=problem.reason, metadata={"limit": str(limit), "unit": "bytes"}
-    )

@@ -38,9 +38,10 @@ class ImportIssue:
 class Dataset:
     """One version of a data set; `issues` are the first 100 of what the counts count.
 
-    `modality` is `image` or `text`, and empty where there is no example. With `multi_label` an
-    example may bear several labels, or none. With `boxed` the examples say where their things are:
-    `boxes` counts those of each label, crowds left out.
+    `modality` is `image`, `text`, or `image and text`, where an example may lack either; it is
+    empty where there is no example. With `multi_label` an example may bear several labels, or none.
+    With `boxed` the examples say where their things are: `boxes` counts those of each label, crowds
+    left out.
     """
 
     name: str

@@ -13,15 +13,8 @@ from typing import Any, Final
 
 from graft.boxes import Drawing
 from graft.client.connection import ServerInfo
-from graft.content import (
-    MESSAGE_SLACK_BYTES,
-    Problem,
-    display_path,
-    is_text,
-    item_size,
-    load,
-    too_large,
-)
+from graft.client.sizes import checked_size, most_bytes
+from graft.content import MESSAGE_SLACK_BYTES, Problem, display_path, load
 from graft.errors import GraftError, InvalidArgument
 from graft.examples import Example
 from graft.trainer.v1 import dataset_service_pb2
@@ -135,14 +128,10 @@ def pack(example: Example, limits: ServerInfo) -> Any:
     problem = example.source if isinstance(example.source, Problem) else None
     if problem is None:
         assert not isinstance(example.source, Problem)
-        text = is_text(example.source)
-        limit = min(limits.largest(text=text), limits.max_message_bytes - MESSAGE_SLACK_BYTES)
         try:
-            size = item_size(example.source)
-            if size > limit:
-                problem = too_large(path, size, limit, text=text)
-            else:
-                packed.content.CopyFrom(load(example.source, limit=limit))
+            checked_size(example.source, path, limits)
+            most = most_bytes(example.source, limits)
+            packed.content.CopyFrom(load(example.source, limit=most))
         except GraftError as error:
             problem = Problem.from_error(error)
     if problem is not None:

@@ -23,6 +23,7 @@ class FakePredictor(predictor_service_pb2_grpc.PredictorServiceServicer):
 
     async def Predict(self, request: Any, context: Any) -> Any:
         self._world.batches.append(len(request.items))
+        self._world.asked.extend(request.items)
         await self._world.enter(context)
         return predictor_pb.PredictResponse(**self._answer(request.model, request.items))
 

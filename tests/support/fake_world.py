@@ -30,6 +30,7 @@ class World:
         self.failures: deque[GraftError] = deque()
         self.request_ids: list[str] = []
         self.batches: list[int] = []
+        self.asked: list[content_pb2.Content] = []
         self.imports: list[dataset_pb.ImportExamplesRequest] = []
         self.watches: list[int] = []
         self.break_watch_after: deque[int] = deque()

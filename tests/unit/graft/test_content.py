@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from graft.content import Text, is_text, item_size, load, too_large
+from graft.content import Joint, Text, is_text, item_size, load, too_large
 from graft.errors import InvalidArgument, NotFound
 
 
@@ -57,3 +57,20 @@ def test_a_text_that_is_gone_is_named(tmp_path: Path) -> None:
 def test_too_large_names_the_limit_of_its_kind() -> None:
     assert too_large("a", 9, 8, text=True).reason == "TEXT_TOO_LARGE"
     assert too_large("a", 9, 8, text=False).reason == "IMAGE_TOO_LARGE"
+
+
+def test_an_image_with_a_text_is_loaded_as_both(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"pixels")
+    joint = Joint(path, "Grüße")
+    assert (item_size(joint), is_text(joint)) == (13, False)
+    loaded = load(joint)
+    assert (loaded.image, loaded.text) == (b"pixels", "Grüße")
+    assert load(Joint(b"", "")).HasField("image")
+
+
+def test_beside_a_text_an_image_is_wanted(tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match=r"a\.txt is no image, and a text stands beside it"):
+        load(Joint(tmp_path / "a.txt", "hello"))
+    with pytest.raises(NotFound, match=r"gone\.png"):
+        load(Joint(tmp_path / "gone.png", "hello"))

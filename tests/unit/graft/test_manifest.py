@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from graft import Example, ExampleSet, InvalidArgument, Problem, Text, Url, read_examples
+from graft import (
+    Example,
+    ExampleSet,
+    InvalidArgument,
+    Joint,
+    Problem,
+    Text,
+    Url,
+    read_examples,
+)
 
 
 @pytest.fixture
@@ -89,7 +98,7 @@ def test_a_missing_column_is_named_with_those_received(folder: Path) -> None:
         ("path;label\na.png;cat\n", "'label' is missing; put commas between the cells"),
         ("path,label,Label\na.png,cat,dog\n", "the column 'label' stands twice"),
         ("text,label,labels\nhi,x,y\n", "'label' and 'labels' exclude each other"),
-        ("text,label,path\nhi,x,a.png\n", "'path' and 'text' exclude each other"),
+        ("url,label,path\nhi,x,a.png\n", "'path' and 'url' exclude each other"),
         ("text,class\nhi,x\n", "'label' is missing. Received: the columns 'text', 'class'"),
         ("words,label\nhi,x\n", "the column 'path' is missing, or 'url', or 'text'. Received: "),
         ("text,label\nhi,a\0b\n", "row 1 (line 2), column 'label': a label holds no zero byte"),
@@ -150,7 +159,7 @@ def test_json_lines_with_numbers_as_labels_and_texts(folder: Path) -> None:
         ('{"text": "hi", "labels": ["x", null]}', "column 'labels': a text is wanted"),
         ('{"text": "hi", "labels": ["x", " "]}', "column 'labels': a label is wanted"),
         ('{"text": "hi", "label": "x", "labels": []}', "'label' and 'labels' exclude each other"),
-        ('{"text": "hi", "path": "a.png", "label": "x"}', "'path' and 'text' exclude each other"),
+        ('{"url": "hi", "path": "a.png", "label": "x"}', "'path' and 'url' exclude each other"),
         ('{"text": null, "label": "x"}', "line 1, column 'text': a text is wanted. Received: None"),
         ('{"text": ["hi"], "label": "x"}', "column 'text': a text is wanted"),
         ('{"text": "hi", "label": "a\\u0000"}', "a label holds no zero byte"),
@@ -230,3 +239,50 @@ def test_urls_are_taken_as_they_are_and_fetched_later(folder: Path) -> None:
     )
     assert isinstance(bad.source, Problem)
     assert bad.source.message.startswith("m.csv row 2 (line 3), column 'url': a URL of http")
+
+
+def test_a_path_and_a_text_are_one_example_and_either_may_be_blank(folder: Path) -> None:
+    text = "path,text,label\na.png,a red door,x\n,hello,y\nin/b.png, ,x\nin/b.png,bye,y\n"
+    assert read_examples(write(folder, "m.csv", text)).examples == (
+        Example("a.png in row 1 (line 2)", "x", Joint(folder / "a.png", "a red door")),
+        Example("m.csv row 2 (line 3)", "y", Text("hello")),
+        Example("in/b.png", "x", folder / "in" / "b.png"),
+        Example("in/b.png in row 4 (line 5)", "y", Joint(folder / "in" / "b.png", "bye")),
+    )
+
+
+def test_json_lines_may_leave_either_out_and_take_urls(folder: Path) -> None:
+    rows = [
+        '{"url": "https://example.com/a.png", "text": "a red door", "label": "x"}',
+        '{"text": "hello", "path": null, "label": "y"}',
+        '{"path": "a.png", "label": "x"}',
+    ]
+    found = read_examples(write(folder, "m.jsonl", "\n".join(rows))).examples
+    assert [one.source for one in found] == [
+        Joint(Url("https://example.com/a.png"), "a red door"),
+        Text("hello"),
+        folder / "a.png",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (", ,x", "m.csv row 1 (line 2), columns 'path' and 'text': all are blank"),
+        ("gone.png,hello,x", "there is no file gone.png"),
+        ("a.png,a\0b,x", "m.csv row 1 (line 2), column 'text': a zero byte"),
+        (
+            "a.txt,hello,x",
+            "beside them an image is wanted, no .txt file; leave one out",
+        ),
+    ],
+)
+def test_a_row_of_nothing_or_with_a_bad_part_is_only_that_rows_problem(
+    folder: Path, row: str, told: str
+) -> None:
+    (folder / "a.txt").write_text("hello")
+    path = write(folder, "m.csv", f"path,text,label\n{row}\na.png,hello,x\n")
+    bad, good = read_examples(path).examples
+    assert isinstance(bad.source, Problem)
+    assert told in bad.source.message
+    assert good.source == Joint(folder / "a.png", "hello")

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.support.command import Run
 from tests.support.fake_suite import FakeSuite
@@ -116,6 +117,30 @@ def test_a_bad_row_is_told_by_row_and_column_and_the_others_are_taken(
     assert "  hues.csv row 5 (line 6), column 'text': the text is blank" in done.err
     sent = suite.world.imports[0].examples
     assert sent[0].content.text == "the red door"
+
+
+def test_an_image_and_its_words_are_asked_about_as_one(
+    up: Run, tmp_path: Path, suite: FakeSuite
+) -> None:
+    Image.new("RGB", (8, 8), (255, 0, 0)).save(tmp_path / "red.png")
+    path = tmp_path / "posts.csv"
+    path.write_text("path,text,label\nred.png,red,warm\n,blue,cold\nred.png,,warm\n,,cold\n")
+    done = up("train", path, "--model", "posts")
+    assert "3 examples of 2 classes: images with texts" in done.err
+    assert "posts.csv row 4 (line 5), columns 'path' and 'text': all are blank" in done.err
+    assert "3 examples of images with texts, one label" in up("datasets", "show", "posts").out
+    done = up("predict", "posts", tmp_path / "red.png", "--words", "blue sky", "--json")
+    assert done.code == 0
+    assert done.document["input"] == str(tmp_path / "red.png")
+    asked = suite.world.asked[-1]
+    assert (asked.HasField("image"), asked.text) == (True, "blue sky")
+
+
+def test_words_stand_beside_one_image(hues: Run, tmp_path: Path) -> None:
+    for wrong in (["a.png", "b.png"], ["-"], [tmp_path], ["a.png", "--text"]):
+        done = hues("predict", "hues", *wrong, "--words", "hello")
+        assert done.code == 1
+        assert "--words stand beside one INPUT, an image file" in done.err
 
 
 def test_data_sets_tell_what_they_are_of(up: Run, tmp_path: Path) -> None:
