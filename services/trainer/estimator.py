@@ -17,7 +17,8 @@ from services.common.blocking import Bridge
 from services.common.store import Store
 from services.trainer import backbone_choice, estimate
 from services.trainer.data.catalogue import Catalogue, Snapshot
-from services.trainer.data.rows import MODALITIES, warnings_of
+from services.trainer.data.rows import MODALITIES
+from services.trainer.data.summary import warnings_of
 from services.trainer.embeddings import Source, caches
 from services.trainer.jobs.book import JobBook
 

@@ -20,8 +20,9 @@ from services.common.store import Store
 from services.trainer.data.catalogue import Catalogue, Snapshot
 from services.trainer.data.near_duplicates import Pairs, with_something_to_hold_out
 from services.trainer.data.near_items import Seen, near_items
-from services.trainer.data.rows import BOTH, IMAGE, MODALITIES, PARTS, TEXT, Row, summarise
+from services.trainer.data.rows import BOTH, IMAGE, MODALITIES, PARTS, TEXT, Row
 from services.trainer.data.sketch import Sketches
+from services.trainer.data.summary import summarise
 from services.trainer.evaluate.proto import Source
 from services.trainer.fitters.base import Truth
 from services.trainer.glimpses import Glimpse, excerpt, thumbnail

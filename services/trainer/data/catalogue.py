@@ -25,9 +25,9 @@ from services.trainer.data.rows import (
     label_box_counts,
     label_counts,
     sort_out,
-    summarise,
 )
 from services.trainer.data.sketch import Sketches, stack
+from services.trainer.data.summary import summarise
 from services.trainer.tables import DatasetTable, labelled_box
 
 MAX_LISTED_LABELS: Final = 10_000

@@ -9,6 +9,7 @@ from graft.common.v1 import content_pb2
 from graft.trainer.v1 import dataset_service_pb2 as pb
 from services.trainer.data.catalogue import Catalogue
 from services.trainer.data.importer import Importer
+from services.trainer.data.rows import IMAGE
 from tests.support.images import picture, turned
 from tests.support.imports import APPEND, NAME, box, boxed, example, image, labels, said, stream
 
@@ -62,7 +63,7 @@ async def test_among_boxes_labels_alone_are_refused(
     (issue,) = dataset.summary.issues
     assert issue.path == "cat/1.png"
     assert "bears labels and no boxes, and others of this data set have boxes" in issue.message
-    assert catalogue.contents(NAME, 1, [1, 2]) == [image(1), image(2)]
+    assert catalogue.contents(NAME, 1, IMAGE, [1, 2]) == [image(1), image(2)]
 
 
 async def test_labels_and_boxes_of_one_example_are_refused(importer: Importer) -> None:
@@ -130,10 +131,10 @@ async def test_copies_are_stored_once_whatever_comes_before_them(
     sent = [boxed("a.png", image(1), CAT), boxed("b.png", image(1), CAT), example(1, "cat")]
     await importer.run(stream(sent))
     await importer.run(stream([boxed("c.png", image(1), CAT)], mode=APPEND))
-    assert catalogue.contents(NAME, 2, [0, 1, 2, 3]) == [image(1), b"", b"", b""]
+    assert catalogue.contents(NAME, 2, IMAGE, [0, 1, 2, 3]) == [image(1), b"", b"", b""]
     await importer.run(stream([example(1, "cat"), boxed("n.png", image(1))]))
     await importer.run(stream([boxed("a.png", image(2), CAT)], mode=APPEND))
-    assert catalogue.contents(NAME, 4, [1]) == [image(1)]
+    assert catalogue.contents(NAME, 4, IMAGE, [1]) == [image(1)]
 
 
 async def test_pictures_without_any_box_are_no_negatives_of_anything(importer: Importer) -> None:

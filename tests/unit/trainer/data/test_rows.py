@@ -1,19 +1,19 @@
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 
-import pytest
-
-from services.trainer.data import rows
-from services.trainer.data.rows import ACCEPTED, REJECTED, SEVERAL, Part, Row, sort_out, summarise
-
-
-def row(content: str, label: str, path: str = "", *, verdict: str = ACCEPTED) -> Row:
-    key = hashlib.sha256(content.encode()).digest()
-    detail = str(len(content)) if verdict == ACCEPTED else "it is broken"
-    image = Part(key) if verdict == ACCEPTED else None
-    return Row(key, path or f"{label}/{content}", (label,), verdict, detail, image)
+from graft.boxes import Box, LabelledBox
+from services.trainer.data.rows import (
+    BOTH,
+    IMAGE,
+    REJECTED,
+    TEXT,
+    Part,
+    Row,
+    label_counts,
+    sort_out,
+)
+from tests.support.rows import row
 
 
 def test_each_content_is_used_once() -> None:
@@ -38,42 +38,6 @@ def test_every_row_is_on_exactly_one_pile() -> None:
     assert sorted(numbers) == list(range(13))
 
 
-def test_files_of_several_pictures_are_named_in_a_warning() -> None:
-    plain = [row(str(n), f"c{n % 2}") for n in range(20)]
-    moving = [replace(one, detail=f"{one.detail} {SEVERAL}") for one in plain[:7]]
-    assert not summarise(plain, sort_out(plain)).warnings
-    mixed = [*moving, *plain[7:]]
-    (told,) = summarise(mixed, sort_out(mixed)).warnings
-    assert told.startswith("7 files hold more than one picture")
-    assert "'c0/0', 'c1/1', 'c0/2', 'c1/3', 'c0/4', ..." in told
-    assert not summarise(mixed, sort_out(mixed), since=7).warnings
-
-
-def test_a_summary_counts_and_names() -> None:
-    all_rows = [
-        row("1", "cat", "a.jpg"),
-        row("1", "cat", "b.jpg"),
-        row("2", "cat", "c.jpg"),
-        row("2", "dog", "d.jpg"),
-        row("3", "dog", "e.jpg", verdict=REJECTED),
-        row("4", "dog", "f.jpg"),
-    ]
-    summary = summarise(all_rows, sort_out(all_rows))
-    assert summary.example_count == 2
-    assert (summary.rejected_count, summary.duplicate_count, summary.conflict_count) == (1, 1, 2)
-    told = {issue.path: issue.message for issue in summary.issues}
-    assert told["e.jpg"] == "it is broken"
-    assert "'a.jpg'" in told["b.jpg"]
-    assert "two labels" in told["c.jpg"]
-    assert "'c.jpg', 'cat'" in told["d.jpg"]
-
-
-def test_a_summary_of_an_import_tells_of_its_own_rows_only() -> None:
-    all_rows = [row("1", "cat", verdict=REJECTED), row("2", "cat"), row("2", "cat")]
-    summary = summarise(all_rows, sort_out(all_rows), since=1)
-    assert (summary.example_count, summary.rejected_count, summary.duplicate_count) == (1, 0, 1)
-
-
 def test_the_same_bytes_under_other_labels_are_a_conflict_however_many_they_are() -> None:
     def several(content: str, *labels: str) -> Row:
         return replace(row(content, "x"), labels=labels)
@@ -83,38 +47,31 @@ def test_the_same_bytes_under_other_labels_are_a_conflict_however_many_they_are(
     found = sort_out(all_rows)
     assert found.multi_label
     assert (found.used, found.duplicates, found.conflicts) == ((4, 6), (5,), (0, 1, 2, 3))
-    assert rows.label_counts(all_rows, found) == {"b": 1}
-    told = summarise(all_rows, found).issues[1]
-    assert "under different labels (first as 'x/1', 'a', 'b')" in told.message
-    assert list(told.labels) == ["a"]
+    assert label_counts(all_rows, found) == {"b": 1}
 
 
-def test_issues_are_bounded_and_the_serious_ones_come_first() -> None:
-    copies = [row("1", "cat", f"copy{n}") for n in range(150)]
-    all_rows = [*copies, row("2", "dog", "torn"), row("2", "cat", "torn too")]
-    summary = summarise(all_rows, sort_out(all_rows))
-    assert len(summary.issues) == rows.MAX_ISSUES
-    assert [issue.path for issue in summary.issues[:2]] == ["torn", "torn too"]
-    assert summary.duplicate_count == 149
+def test_one_row_of_an_image_and_a_text_makes_room_for_either() -> None:
+    image, text = row("1", "cat"), row("2", "dog")
+    text = replace(text, image=None, text=Part(text.key))
+    both = replace(row("3", "cat"), text=Part(text.key))
+    found = sort_out([image, text])
+    assert (found.modality, found.used, found.rejected) == (IMAGE, (0,), (1,))
+    found = sort_out([text, image])
+    assert (found.modality, found.used, found.rejected) == (TEXT, (0,), (1,))
+    for some in ([image, text, both], [both, text, image]):
+        found = sort_out(some)
+        assert (found.modality, found.used) == (BOTH, (0, 1, 2))
 
 
-@pytest.mark.parametrize(
-    ("counts", "words"),
-    [
-        ({}, ["no usable example"]),
-        ({"cat": 9}, ["only one class, 'cat'"]),
-        ({"cat": 9, "dog": 4}, ["1 class has fewer than 5 examples (dog: 4)"]),
-        (
-            {f"c{n}": 1 for n in range(7)} | {"big": 6},
-            ["7 classes have fewer", "c0: 1, c1: 1, c2: 1, c3: 1, c4: 1, ..."],
-        ),
-        ({"cat": 100, "dog": 10}, ["largest class has 100 examples and the smallest 10"]),
-    ],
-)
-def test_warnings_name_what_is_there(counts: dict[str, int], words: list[str]) -> None:
-    text = " | ".join(rows.warnings_about(counts))
-    assert all(word in text for word in words), text
+def test_boxes_are_of_images_alone() -> None:
+    both = replace(row("1", "cat"), text=Part(bytes(32)))
+    boxed = replace(row("2", "cat"), boxes=(LabelledBox("cat", Box(0, 0, 1, 1)),))
+    for some in ([both, boxed], [boxed, both]):
+        found = sort_out(some)
+        assert (found.modality, found.boxed, len(found.used)) == (IMAGE, True, 1)
 
 
-def test_a_good_data_set_gets_no_warning() -> None:
-    assert rows.warnings_about({"cat": 20, "dog": 30}) == []
+def test_labels_of_what_does_not_fit_do_not_count() -> None:
+    text = row("2", "dog")
+    text = replace(text, image=None, text=Part(text.key), labels=("a", "b"))
+    assert not sort_out([row("1", "cat"), text]).multi_label
