@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from graft.embedder.v1 import backbone_pb2
@@ -20,6 +20,7 @@ from services.embedder.batching.batcher import Batcher
 from services.embedder.engines.base import Engine
 from services.embedder.pipeline import Pipeline, Workshop
 from services.embedder.preprocess import Preprocess, parse
+from services.embedder.sized import sized
 from services.embedder.texts import TextIntake
 
 MAX_LOADED = 8
@@ -31,8 +32,8 @@ MAX_NAMES = 256
 Load = Callable[[backbone_pb2.Backbone, bool], Engine]
 """Loads the engine of vectors, or with True the engine of maps."""
 
-_Key = tuple[str, bool]
-"""The digest, and whether it is the engine of maps."""
+_Key = tuple[str, bool, str]
+"""The digest, whether it is the engine of maps, and the preprocessing, which tells the size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,9 @@ class Loaded:
 class Backbones:
     """Owns the loaded backbones, one load at a time for each digest.
 
-    A backbone that is asked for maps is loaded once more for them, beside the one that answers
-    vectors: who asks for none neither waits nor pays for it. Each counts as one.
+    A backbone that is asked for maps, or for another input size, is loaded once more for them,
+    beside the one that answers vectors: who asks for none neither waits nor pays for it. Each
+    counts as one.
 
     A bare name means what it meant when it was first asked for, until `refresh`. Should the batcher
     of one of them die, `on_death` is called. Lives in one event loop.
@@ -72,12 +74,14 @@ class Backbones:
         self._names: dict[str, backbone_pb2.Backbone] = {}
         self._tasks: dict[_Key, asyncio.Task[Loaded]] = {}  # least recently used first
 
-    async def get(self, name: str, *, maps: bool = False) -> Loaded:
-        """The backbone of a name as in requests, loaded if need be; with `maps` it answers maps.
+    async def get(self, name: str, *, maps: bool = False, size: Sequence[int] = ()) -> Loaded:
+        """The backbone of a name as in requests, loaded if need be; with `maps` it answers maps,
+        with a `size` (height, width) it takes pictures of that.
 
-        Raises NotFound, DataLoss, FailedPrecondition (it is unusable), Unavailable (no store).
+        Raises NotFound, DataLoss, FailedPrecondition (it is unusable), Unavailable (no store),
+        InvalidArgument for the size.
         """
-        return await self._ready(await self.known(name), maps)
+        return await self._ready(sized(await self.known(name), size), maps)
 
     async def known(self, name: str) -> backbone_pb2.Backbone:
         """What the catalogue said of a name when it was first asked for, or refreshed."""
@@ -98,8 +102,10 @@ class Backbones:
 
     def engine_of(self, digest: str) -> str:
         """The engine that runs a backbone, empty when it is not loaded."""
-        task = self._tasks.get((digest, False))
-        return task.result().pipeline.engine.name if task is not None and _succeeded(task) else ""
+        for (known, maps, _), task in self._tasks.items():
+            if known == digest and not maps and _succeeded(task):
+                return task.result().pipeline.engine.name
+        return ""
 
     async def close(self, grace_s: float) -> None:
         """Finishes what is admitted everywhere, refuses the rest."""
@@ -121,7 +127,7 @@ class Backbones:
         return backbone
 
     async def _ready(self, backbone: backbone_pb2.Backbone, maps: bool) -> Loaded:
-        key = (backbone.digest, maps)
+        key = _key(backbone, maps)
         task = self._tasks.pop(key, None)
         if task is None:
             await self._make_room()
@@ -132,7 +138,7 @@ class Backbones:
 
     def _begin(self, backbone: backbone_pb2.Backbone, maps: bool) -> asyncio.Task[Loaded]:
         task = asyncio.ensure_future(self._load(backbone, maps))
-        task.add_done_callback(lambda done: self._forget_failed((backbone.digest, maps), done))
+        task.add_done_callback(lambda done: self._forget_failed(_key(backbone, maps), done))
         return task
 
     def _forget_failed(self, key: _Key, task: asyncio.Task[Loaded]) -> None:
@@ -161,6 +167,10 @@ class Backbones:
         pipeline = self._tasks.pop(key).result().pipeline
         metrics.BACKBONES_LOADED.labels(pipeline.engine.name).dec()
         await pipeline.close(0.0)
+
+
+def _key(backbone: backbone_pb2.Backbone, maps: bool) -> _Key:
+    return backbone.digest, maps, backbone.preprocessing
 
 
 def intake_of(backbone: backbone_pb2.Backbone) -> Preprocess | TextIntake:

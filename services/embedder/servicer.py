@@ -12,6 +12,7 @@ from services.common.paging import take_page
 from services.embedder import maps, views, wire
 from services.embedder.loaded import Backbones
 from services.embedder.pipeline import Timings
+from services.embedder.sized import sized
 from services.embedder.stream import embed_stream
 
 
@@ -33,8 +34,8 @@ class EmbedderServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
         backbone = await self._backbones.known(name)
         items = wire.items_of(request.items, backbone)
         if request.maps:
-            maps.check(backbone, endpoints, dtype, items=len(items))
-        loaded = await self._backbones.get(name, maps=request.maps)
+            maps.check(sized(backbone, request.input_size), endpoints, dtype, items=len(items))
+        loaded = await self._backbones.get(name, maps=request.maps, size=request.input_size)
         answer = await loaded.pipeline.embed(
             items, endpoints, view=view, deadline=wire.deadline_of(context)
         )

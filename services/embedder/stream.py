@@ -14,6 +14,7 @@ from graft.embedder.v1 import embedder_service_pb2
 from graft.errors import Internal, InvalidArgument, ResourceExhausted
 from services.embedder import maps, views, wire
 from services.embedder.loaded import Backbones, Loaded
+from services.embedder.sized import sized
 
 WINDOW = 64
 """Items of one stream that are at work or answered and not yet taken by the caller."""
@@ -106,10 +107,10 @@ async def _settled(backbones: Backbones, first: Request, deadline: float | None)
     view = views.find(first.view)
     name = wire.backbone_of(first.backbone, "backbone")
     if first.maps:
-        backbone = await backbones.known(name)
+        backbone = sized(await backbones.known(name), first.input_size)
         most = maps.MAX_STREAMED_BYTES
         maps.check(backbone, endpoints, dtype, items=1, most_bytes=most)
-    loaded = await backbones.get(name, maps=first.maps)
+    loaded = await backbones.get(name, maps=first.maps, size=first.input_size)
     return _Terms(loaded, endpoints, dtype, view, deadline)
 
 

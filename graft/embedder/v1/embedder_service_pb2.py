@@ -29,7 +29,7 @@ from graft.common.v1 import timing_pb2 as graft_dot_common_dot_v1_dot_timing__pb
 from graft.embedder.v1 import backbone_pb2 as graft_dot_embedder_dot_v1_dot_backbone__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(graft/embedder/v1/embedder_service.proto\x12\x11graft.embedder.v1\x1a\x1dgraft/common/v1/content.proto\x1a\x1dgraft/common/v1/problem.proto\x1a\x1cgraft/common/v1/tensor.proto\x1a\x1cgraft/common/v1/timing.proto\x1a graft/embedder/v1/backbone.proto\"\xa2\x01\n\x0c\x45mbedRequest\x12\x10\n\x08\x62\x61\x63kbone\x18\x01 \x01(\t\x12\x11\n\tendpoints\x18\x02 \x03(\t\x12(\n\x05\x64type\x18\x03 \x01(\x0e\x32\x19.graft.common.v1.DataType\x12\'\n\x05items\x18\x04 \x03(\x0b\x32\x18.graft.common.v1.Content\x12\x0c\n\x04view\x18\x05 \x01(\t\x12\x0c\n\x04maps\x18\x06 \x01(\x08\"M\n\x0f\x45ndpointVectors\x12\x10\n\x08\x65ndpoint\x18\x01 \x01(\t\x12(\n\x07vectors\x18\x02 \x01(\x0b\x32\x17.graft.common.v1.Tensor\"\x8c\x01\n\rEmbedResponse\x12\x33\n\x07outputs\x18\x01 \x03(\x0b\x32\".graft.embedder.v1.EndpointVectors\x12\x17\n\x0f\x62\x61\x63kbone_digest\x18\x02 \x01(\t\x12-\n\x07timings\x18\x03 \x03(\x0b\x32\x1c.graft.common.v1.StageTiming\"\xb3\x01\n\x12\x45mbedStreamRequest\x12\x10\n\x08\x62\x61\x63kbone\x18\x01 \x01(\t\x12\x11\n\tendpoints\x18\x02 \x03(\t\x12(\n\x05\x64type\x18\x03 \x01(\x0e\x32\x19.graft.common.v1.DataType\x12\n\n\x02id\x18\x04 \x01(\x03\x12&\n\x04item\x18\x05 \x01(\x0b\x32\x18.graft.common.v1.Content\x12\x0c\n\x04view\x18\x06 \x01(\t\x12\x0c\n\x04maps\x18\x07 \x01(\x08\"\x9a\x01\n\x13\x45mbedStreamResponse\x12\n\n\x02id\x18\x01 \x01(\x03\x12)\n\x07problem\x18\x02 \x01(\x0b\x32\x18.graft.common.v1.Problem\x12\x33\n\x07outputs\x18\x03 \x03(\x0b\x32\".graft.embedder.v1.EndpointVectors\x12\x17\n\x0f\x62\x61\x63kbone_digest\x18\x04 \x01(\t\"\"\n\x12GetBackboneRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"T\n\x13GetBackboneResponse\x12-\n\x08\x62\x61\x63kbone\x18\x01 \x01(\x0b\x32\x1b.graft.embedder.v1.Backbone\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\"=\n\x14ListBackbonesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"`\n\x15ListBackbonesResponse\x12.\n\tbackbones\x18\x01 \x03(\x0b\x32\x1b.graft.embedder.v1.Backbone\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"#\n\x13LoadBackboneRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"U\n\x14LoadBackboneResponse\x12-\n\x08\x62\x61\x63kbone\x18\x01 \x01(\x0b\x32\x1b.graft.embedder.v1.Backbone\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t2\xe2\x03\n\x0f\x45mbedderService\x12J\n\x05\x45mbed\x12\x1f.graft.embedder.v1.EmbedRequest\x1a .graft.embedder.v1.EmbedResponse\x12`\n\x0b\x45mbedStream\x12%.graft.embedder.v1.EmbedStreamRequest\x1a&.graft.embedder.v1.EmbedStreamResponse(\x01\x30\x01\x12\\\n\x0bGetBackbone\x12%.graft.embedder.v1.GetBackboneRequest\x1a&.graft.embedder.v1.GetBackboneResponse\x12\x62\n\rListBackbones\x12\'.graft.embedder.v1.ListBackbonesRequest\x1a(.graft.embedder.v1.ListBackbonesResponse\x12_\n\x0cLoadBackbone\x12&.graft.embedder.v1.LoadBackboneRequest\x1a\'.graft.embedder.v1.LoadBackboneResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(graft/embedder/v1/embedder_service.proto\x12\x11graft.embedder.v1\x1a\x1dgraft/common/v1/content.proto\x1a\x1dgraft/common/v1/problem.proto\x1a\x1cgraft/common/v1/tensor.proto\x1a\x1cgraft/common/v1/timing.proto\x1a graft/embedder/v1/backbone.proto\"\xb6\x01\n\x0c\x45mbedRequest\x12\x10\n\x08\x62\x61\x63kbone\x18\x01 \x01(\t\x12\x11\n\tendpoints\x18\x02 \x03(\t\x12(\n\x05\x64type\x18\x03 \x01(\x0e\x32\x19.graft.common.v1.DataType\x12\'\n\x05items\x18\x04 \x03(\x0b\x32\x18.graft.common.v1.Content\x12\x0c\n\x04view\x18\x05 \x01(\t\x12\x0c\n\x04maps\x18\x06 \x01(\x08\x12\x12\n\ninput_size\x18\x07 \x03(\x03\"M\n\x0f\x45ndpointVectors\x12\x10\n\x08\x65ndpoint\x18\x01 \x01(\t\x12(\n\x07vectors\x18\x02 \x01(\x0b\x32\x17.graft.common.v1.Tensor\"\x8c\x01\n\rEmbedResponse\x12\x33\n\x07outputs\x18\x01 \x03(\x0b\x32\".graft.embedder.v1.EndpointVectors\x12\x17\n\x0f\x62\x61\x63kbone_digest\x18\x02 \x01(\t\x12-\n\x07timings\x18\x03 \x03(\x0b\x32\x1c.graft.common.v1.StageTiming\"\xc7\x01\n\x12\x45mbedStreamRequest\x12\x10\n\x08\x62\x61\x63kbone\x18\x01 \x01(\t\x12\x11\n\tendpoints\x18\x02 \x03(\t\x12(\n\x05\x64type\x18\x03 \x01(\x0e\x32\x19.graft.common.v1.DataType\x12\n\n\x02id\x18\x04 \x01(\x03\x12&\n\x04item\x18\x05 \x01(\x0b\x32\x18.graft.common.v1.Content\x12\x0c\n\x04view\x18\x06 \x01(\t\x12\x0c\n\x04maps\x18\x07 \x01(\x08\x12\x12\n\ninput_size\x18\x08 \x03(\x03\"\x9a\x01\n\x13\x45mbedStreamResponse\x12\n\n\x02id\x18\x01 \x01(\x03\x12)\n\x07problem\x18\x02 \x01(\x0b\x32\x18.graft.common.v1.Problem\x12\x33\n\x07outputs\x18\x03 \x03(\x0b\x32\".graft.embedder.v1.EndpointVectors\x12\x17\n\x0f\x62\x61\x63kbone_digest\x18\x04 \x01(\t\"\"\n\x12GetBackboneRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"T\n\x13GetBackboneResponse\x12-\n\x08\x62\x61\x63kbone\x18\x01 \x01(\x0b\x32\x1b.graft.embedder.v1.Backbone\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\"=\n\x14ListBackbonesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"`\n\x15ListBackbonesResponse\x12.\n\tbackbones\x18\x01 \x03(\x0b\x32\x1b.graft.embedder.v1.Backbone\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"#\n\x13LoadBackboneRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"U\n\x14LoadBackboneResponse\x12-\n\x08\x62\x61\x63kbone\x18\x01 \x01(\x0b\x32\x1b.graft.embedder.v1.Backbone\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t2\xe2\x03\n\x0f\x45mbedderService\x12J\n\x05\x45mbed\x12\x1f.graft.embedder.v1.EmbedRequest\x1a .graft.embedder.v1.EmbedResponse\x12`\n\x0b\x45mbedStream\x12%.graft.embedder.v1.EmbedStreamRequest\x1a&.graft.embedder.v1.EmbedStreamResponse(\x01\x30\x01\x12\\\n\x0bGetBackbone\x12%.graft.embedder.v1.GetBackboneRequest\x1a&.graft.embedder.v1.GetBackboneResponse\x12\x62\n\rListBackbones\x12\'.graft.embedder.v1.ListBackbonesRequest\x1a(.graft.embedder.v1.ListBackbonesResponse\x12_\n\x0cLoadBackbone\x12&.graft.embedder.v1.LoadBackboneRequest\x1a\'.graft.embedder.v1.LoadBackboneResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,27 +37,27 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'graft.embedder.v1.embedder_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EMBEDREQUEST']._serialized_start=220
-  _globals['_EMBEDREQUEST']._serialized_end=382
-  _globals['_ENDPOINTVECTORS']._serialized_start=384
-  _globals['_ENDPOINTVECTORS']._serialized_end=461
-  _globals['_EMBEDRESPONSE']._serialized_start=464
-  _globals['_EMBEDRESPONSE']._serialized_end=604
-  _globals['_EMBEDSTREAMREQUEST']._serialized_start=607
-  _globals['_EMBEDSTREAMREQUEST']._serialized_end=786
-  _globals['_EMBEDSTREAMRESPONSE']._serialized_start=789
-  _globals['_EMBEDSTREAMRESPONSE']._serialized_end=943
-  _globals['_GETBACKBONEREQUEST']._serialized_start=945
-  _globals['_GETBACKBONEREQUEST']._serialized_end=979
-  _globals['_GETBACKBONERESPONSE']._serialized_start=981
-  _globals['_GETBACKBONERESPONSE']._serialized_end=1065
-  _globals['_LISTBACKBONESREQUEST']._serialized_start=1067
-  _globals['_LISTBACKBONESREQUEST']._serialized_end=1128
-  _globals['_LISTBACKBONESRESPONSE']._serialized_start=1130
-  _globals['_LISTBACKBONESRESPONSE']._serialized_end=1226
-  _globals['_LOADBACKBONEREQUEST']._serialized_start=1228
-  _globals['_LOADBACKBONEREQUEST']._serialized_end=1263
-  _globals['_LOADBACKBONERESPONSE']._serialized_start=1265
-  _globals['_LOADBACKBONERESPONSE']._serialized_end=1350
-  _globals['_EMBEDDERSERVICE']._serialized_start=1353
-  _globals['_EMBEDDERSERVICE']._serialized_end=1835
+  _globals['_EMBEDREQUEST']._serialized_end=402
+  _globals['_ENDPOINTVECTORS']._serialized_start=404
+  _globals['_ENDPOINTVECTORS']._serialized_end=481
+  _globals['_EMBEDRESPONSE']._serialized_start=484
+  _globals['_EMBEDRESPONSE']._serialized_end=624
+  _globals['_EMBEDSTREAMREQUEST']._serialized_start=627
+  _globals['_EMBEDSTREAMREQUEST']._serialized_end=826
+  _globals['_EMBEDSTREAMRESPONSE']._serialized_start=829
+  _globals['_EMBEDSTREAMRESPONSE']._serialized_end=983
+  _globals['_GETBACKBONEREQUEST']._serialized_start=985
+  _globals['_GETBACKBONEREQUEST']._serialized_end=1019
+  _globals['_GETBACKBONERESPONSE']._serialized_start=1021
+  _globals['_GETBACKBONERESPONSE']._serialized_end=1105
+  _globals['_LISTBACKBONESREQUEST']._serialized_start=1107
+  _globals['_LISTBACKBONESREQUEST']._serialized_end=1168
+  _globals['_LISTBACKBONESRESPONSE']._serialized_start=1170
+  _globals['_LISTBACKBONESRESPONSE']._serialized_end=1266
+  _globals['_LOADBACKBONEREQUEST']._serialized_start=1268
+  _globals['_LOADBACKBONEREQUEST']._serialized_end=1303
+  _globals['_LOADBACKBONERESPONSE']._serialized_start=1305
+  _globals['_LOADBACKBONERESPONSE']._serialized_end=1390
+  _globals['_EMBEDDERSERVICE']._serialized_start=1393
+  _globals['_EMBEDDERSERVICE']._serialized_end=1875
 # @@protoc_insertion_point(module_scope)

@@ -12,20 +12,22 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class EmbedRequest(_message.Message):
-    __slots__ = ("backbone", "endpoints", "dtype", "items", "view", "maps")
+    __slots__ = ("backbone", "endpoints", "dtype", "items", "view", "maps", "input_size")
     BACKBONE_FIELD_NUMBER: _ClassVar[int]
     ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
     DTYPE_FIELD_NUMBER: _ClassVar[int]
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     VIEW_FIELD_NUMBER: _ClassVar[int]
     MAPS_FIELD_NUMBER: _ClassVar[int]
+    INPUT_SIZE_FIELD_NUMBER: _ClassVar[int]
     backbone: str
     endpoints: _containers.RepeatedScalarFieldContainer[str]
     dtype: _tensor_pb2.DataType
     items: _containers.RepeatedCompositeFieldContainer[_content_pb2.Content]
     view: str
     maps: bool
-    def __init__(self, backbone: _Optional[str] = ..., endpoints: _Optional[_Iterable[str]] = ..., dtype: _Optional[_Union[_tensor_pb2.DataType, str]] = ..., items: _Optional[_Iterable[_Union[_content_pb2.Content, _Mapping]]] = ..., view: _Optional[str] = ..., maps: _Optional[bool] = ...) -> None: ...
+    input_size: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, backbone: _Optional[str] = ..., endpoints: _Optional[_Iterable[str]] = ..., dtype: _Optional[_Union[_tensor_pb2.DataType, str]] = ..., items: _Optional[_Iterable[_Union[_content_pb2.Content, _Mapping]]] = ..., view: _Optional[str] = ..., maps: _Optional[bool] = ..., input_size: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class EndpointVectors(_message.Message):
     __slots__ = ("endpoint", "vectors")
@@ -46,7 +48,7 @@ class EmbedResponse(_message.Message):
     def __init__(self, outputs: _Optional[_Iterable[_Union[EndpointVectors, _Mapping]]] = ..., backbone_digest: _Optional[str] = ..., timings: _Optional[_Iterable[_Union[_timing_pb2.StageTiming, _Mapping]]] = ...) -> None: ...
 
 class EmbedStreamRequest(_message.Message):
-    __slots__ = ("backbone", "endpoints", "dtype", "id", "item", "view", "maps")
+    __slots__ = ("backbone", "endpoints", "dtype", "id", "item", "view", "maps", "input_size")
     BACKBONE_FIELD_NUMBER: _ClassVar[int]
     ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
     DTYPE_FIELD_NUMBER: _ClassVar[int]
@@ -54,6 +56,7 @@ class EmbedStreamRequest(_message.Message):
     ITEM_FIELD_NUMBER: _ClassVar[int]
     VIEW_FIELD_NUMBER: _ClassVar[int]
     MAPS_FIELD_NUMBER: _ClassVar[int]
+    INPUT_SIZE_FIELD_NUMBER: _ClassVar[int]
     backbone: str
     endpoints: _containers.RepeatedScalarFieldContainer[str]
     dtype: _tensor_pb2.DataType
@@ -61,7 +64,8 @@ class EmbedStreamRequest(_message.Message):
     item: _content_pb2.Content
     view: str
     maps: bool
-    def __init__(self, backbone: _Optional[str] = ..., endpoints: _Optional[_Iterable[str]] = ..., dtype: _Optional[_Union[_tensor_pb2.DataType, str]] = ..., id: _Optional[int] = ..., item: _Optional[_Union[_content_pb2.Content, _Mapping]] = ..., view: _Optional[str] = ..., maps: _Optional[bool] = ...) -> None: ...
+    input_size: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, backbone: _Optional[str] = ..., endpoints: _Optional[_Iterable[str]] = ..., dtype: _Optional[_Union[_tensor_pb2.DataType, str]] = ..., id: _Optional[int] = ..., item: _Optional[_Union[_content_pb2.Content, _Mapping]] = ..., view: _Optional[str] = ..., maps: _Optional[bool] = ..., input_size: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class EmbedStreamResponse(_message.Message):
     __slots__ = ("id", "problem", "outputs", "backbone_digest")

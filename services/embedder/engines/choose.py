@@ -38,10 +38,23 @@ def load_engine(
     """Loads the SavedModel in `folder`, chooses and warms its engine; `name` is for the log.
 
     With `maps` the engine is one of maps; the module must have a spatial endpoint.
-    Raises FailedPrecondition when the SavedModel is unusable or the engine asked for is missing.
+    Raises FailedPrecondition when the SavedModel is unusable, takes pictures of one other size
+    alone, or the engine asked for is missing.
     """
     module = load_module(folder)
+    _check_size(module, height, width, name)
     return choose_engine(module, height=height, width=width, options=options, name=name, maps=maps)
+
+
+def _check_size(module: Module, height: int, width: int, name: str) -> None:
+    fixed = module.input_shape[:2]
+    if any(side not in (None, wanted) for side, wanted in zip(fixed, (height, width), strict=True)):
+        raise FailedPrecondition(
+            f"{name} takes pictures of {fixed[0]} x {fixed[1]} alone; name a backbone that is fully"
+            f" convolutional, or leave the size out; got {height} x {width}",
+            reason="BACKBONE_UNUSABLE",
+            metadata={"missing": "open input size"},
+        )
 
 
 def choose_engine(

@@ -198,3 +198,14 @@ async def test_an_idle_engine_of_maps_goes_like_any_other(
     assert shelf.loads == ["backbones/a:maps", "backbones/a", "backbones/b"]
     await shelf.backbones.get("backbones/a", maps=True)
     assert shelf.loads[-1] == "backbones/a:maps"
+
+
+async def test_another_input_size_is_another_engine_of_the_same_backbone(shelf: Shelf) -> None:
+    backbone = enter(shelf.store, "map", spatial=True)
+    plain = await shelf.backbones.get("backbones/map", maps=True)
+    larger = await shelf.backbones.get("backbones/map", maps=True, size=(64, 96))
+    again = await shelf.backbones.get("backbones/map", maps=True, size=(64, 96))
+    assert larger.pipeline is again.pipeline is not plain.pipeline
+    assert larger.backbone.digest == backbone.digest
+    assert (await shelf.backbones.get("backbones/map", maps=True, size=(32, 32))) is plain
+    assert shelf.loads == ["backbones/map:maps"] * 2
