@@ -1,6 +1,7 @@
 import datetime
 
 from google.protobuf import duration_pb2 as _duration_pb2
+from graft.common.v1 import box_pb2 as _box_pb2
 from graft.embedder.v1 import backbone_pb2 as _backbone_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -134,7 +135,7 @@ class DataSummary(_message.Message):
     def __init__(self, example_count: _Optional[int] = ..., rejected_count: _Optional[int] = ..., duplicate_count: _Optional[int] = ..., conflict_count: _Optional[int] = ..., issues: _Optional[_Iterable[_Union[ImportIssue, _Mapping]]] = ..., warnings: _Optional[_Iterable[str]] = ..., modality: _Optional[_Union[_backbone_pb2.Modality, str]] = ...) -> None: ...
 
 class Evaluation(_message.Message):
-    __slots__ = ("model_version", "method", "evaluated_count", "accuracy", "macro_f1", "log_loss", "expected_calibration_error", "per_class", "confusion", "mistakes", "candidates", "data", "interval_method", "unknown_threshold", "unknown_rate", "decisions", "baselines", "separation", "learning_curve", "suspects", "outliers", "near_duplicates", "shortcuts", "heat_maps", "reliability", "unknown_check", "several_labels", "micro_f1")
+    __slots__ = ("model_version", "method", "evaluated_count", "accuracy", "macro_f1", "log_loss", "expected_calibration_error", "per_class", "confusion", "mistakes", "candidates", "data", "interval_method", "unknown_threshold", "unknown_rate", "decisions", "baselines", "separation", "learning_curve", "suspects", "outliers", "near_duplicates", "shortcuts", "heat_maps", "reliability", "unknown_check", "several_labels", "micro_f1", "detection")
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
     EVALUATED_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -163,6 +164,7 @@ class Evaluation(_message.Message):
     UNKNOWN_CHECK_FIELD_NUMBER: _ClassVar[int]
     SEVERAL_LABELS_FIELD_NUMBER: _ClassVar[int]
     MICRO_F1_FIELD_NUMBER: _ClassVar[int]
+    DETECTION_FIELD_NUMBER: _ClassVar[int]
     model_version: str
     method: str
     evaluated_count: int
@@ -191,7 +193,98 @@ class Evaluation(_message.Message):
     unknown_check: UnknownCheck
     several_labels: bool
     micro_f1: float
-    def __init__(self, model_version: _Optional[str] = ..., method: _Optional[str] = ..., evaluated_count: _Optional[int] = ..., accuracy: _Optional[_Union[Interval, _Mapping]] = ..., macro_f1: _Optional[float] = ..., log_loss: _Optional[float] = ..., expected_calibration_error: _Optional[float] = ..., per_class: _Optional[_Iterable[_Union[ClassEvaluation, _Mapping]]] = ..., confusion: _Optional[_Union[ConfusionMatrix, _Mapping]] = ..., mistakes: _Optional[_Iterable[_Union[Mistake, _Mapping]]] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., data: _Optional[_Union[DataSummary, _Mapping]] = ..., interval_method: _Optional[str] = ..., unknown_threshold: _Optional[float] = ..., unknown_rate: _Optional[float] = ..., decisions: _Optional[_Iterable[_Union[Decision, _Mapping]]] = ..., baselines: _Optional[_Iterable[_Union[Baseline, _Mapping]]] = ..., separation: _Optional[_Union[Separation, _Mapping]] = ..., learning_curve: _Optional[_Union[LearningCurve, _Mapping]] = ..., suspects: _Optional[_Iterable[_Union[Suspect, _Mapping]]] = ..., outliers: _Optional[_Iterable[_Union[Outlier, _Mapping]]] = ..., near_duplicates: _Optional[_Iterable[_Union[DuplicateGroup, _Mapping]]] = ..., shortcuts: _Optional[_Iterable[_Union[Shortcut, _Mapping]]] = ..., heat_maps: _Optional[_Iterable[_Union[HeatMap, _Mapping]]] = ..., reliability: _Optional[_Iterable[_Union[ReliabilityBin, _Mapping]]] = ..., unknown_check: _Optional[_Union[UnknownCheck, _Mapping]] = ..., several_labels: _Optional[bool] = ..., micro_f1: _Optional[float] = ...) -> None: ...
+    detection: DetectionEvaluation
+    def __init__(self, model_version: _Optional[str] = ..., method: _Optional[str] = ..., evaluated_count: _Optional[int] = ..., accuracy: _Optional[_Union[Interval, _Mapping]] = ..., macro_f1: _Optional[float] = ..., log_loss: _Optional[float] = ..., expected_calibration_error: _Optional[float] = ..., per_class: _Optional[_Iterable[_Union[ClassEvaluation, _Mapping]]] = ..., confusion: _Optional[_Union[ConfusionMatrix, _Mapping]] = ..., mistakes: _Optional[_Iterable[_Union[Mistake, _Mapping]]] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., data: _Optional[_Union[DataSummary, _Mapping]] = ..., interval_method: _Optional[str] = ..., unknown_threshold: _Optional[float] = ..., unknown_rate: _Optional[float] = ..., decisions: _Optional[_Iterable[_Union[Decision, _Mapping]]] = ..., baselines: _Optional[_Iterable[_Union[Baseline, _Mapping]]] = ..., separation: _Optional[_Union[Separation, _Mapping]] = ..., learning_curve: _Optional[_Union[LearningCurve, _Mapping]] = ..., suspects: _Optional[_Iterable[_Union[Suspect, _Mapping]]] = ..., outliers: _Optional[_Iterable[_Union[Outlier, _Mapping]]] = ..., near_duplicates: _Optional[_Iterable[_Union[DuplicateGroup, _Mapping]]] = ..., shortcuts: _Optional[_Iterable[_Union[Shortcut, _Mapping]]] = ..., heat_maps: _Optional[_Iterable[_Union[HeatMap, _Mapping]]] = ..., reliability: _Optional[_Iterable[_Union[ReliabilityBin, _Mapping]]] = ..., unknown_check: _Optional[_Union[UnknownCheck, _Mapping]] = ..., several_labels: _Optional[bool] = ..., micro_f1: _Optional[float] = ..., detection: _Optional[_Union[DetectionEvaluation, _Mapping]] = ...) -> None: ...
+
+class DetectionEvaluation(_message.Message):
+    __slots__ = ("map50", "map50_95", "bands", "errors", "counts", "pictures", "outlook", "measured", "forecast")
+    MAP50_FIELD_NUMBER: _ClassVar[int]
+    MAP50_95_FIELD_NUMBER: _ClassVar[int]
+    BANDS_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    PICTURES_FIELD_NUMBER: _ClassVar[int]
+    OUTLOOK_FIELD_NUMBER: _ClassVar[int]
+    MEASURED_FIELD_NUMBER: _ClassVar[int]
+    FORECAST_FIELD_NUMBER: _ClassVar[int]
+    map50: Interval
+    map50_95: float
+    bands: _containers.RepeatedCompositeFieldContainer[SizeBand]
+    errors: _containers.RepeatedCompositeFieldContainer[DetectionErrors]
+    counts: _containers.RepeatedCompositeFieldContainer[CountCheck]
+    pictures: _containers.RepeatedCompositeFieldContainer[DetectedPicture]
+    outlook: str
+    measured: _containers.RepeatedCompositeFieldContainer[LearningPoint]
+    forecast: _containers.RepeatedCompositeFieldContainer[LearningPoint]
+    def __init__(self, map50: _Optional[_Union[Interval, _Mapping]] = ..., map50_95: _Optional[float] = ..., bands: _Optional[_Iterable[_Union[SizeBand, _Mapping]]] = ..., errors: _Optional[_Iterable[_Union[DetectionErrors, _Mapping]]] = ..., counts: _Optional[_Iterable[_Union[CountCheck, _Mapping]]] = ..., pictures: _Optional[_Iterable[_Union[DetectedPicture, _Mapping]]] = ..., outlook: _Optional[str] = ..., measured: _Optional[_Iterable[_Union[LearningPoint, _Mapping]]] = ..., forecast: _Optional[_Iterable[_Union[LearningPoint, _Mapping]]] = ...) -> None: ...
+
+class SizeBand(_message.Message):
+    __slots__ = ("name", "thing_count", "map50")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    THING_COUNT_FIELD_NUMBER: _ClassVar[int]
+    MAP50_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    thing_count: int
+    map50: float
+    def __init__(self, name: _Optional[str] = ..., thing_count: _Optional[int] = ..., map50: _Optional[float] = ...) -> None: ...
+
+class DetectionErrors(_message.Message):
+    __slots__ = ("label", "hit", "duplicate", "wrong_place", "wrong_class", "background", "missed")
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    HIT_FIELD_NUMBER: _ClassVar[int]
+    DUPLICATE_FIELD_NUMBER: _ClassVar[int]
+    WRONG_PLACE_FIELD_NUMBER: _ClassVar[int]
+    WRONG_CLASS_FIELD_NUMBER: _ClassVar[int]
+    BACKGROUND_FIELD_NUMBER: _ClassVar[int]
+    MISSED_FIELD_NUMBER: _ClassVar[int]
+    label: str
+    hit: int
+    duplicate: int
+    wrong_place: int
+    wrong_class: int
+    background: int
+    missed: int
+    def __init__(self, label: _Optional[str] = ..., hit: _Optional[int] = ..., duplicate: _Optional[int] = ..., wrong_place: _Optional[int] = ..., wrong_class: _Optional[int] = ..., background: _Optional[int] = ..., missed: _Optional[int] = ...) -> None: ...
+
+class CountCheck(_message.Message):
+    __slots__ = ("label", "mean_absolute_error", "bias", "exact_share", "picture_count")
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    MEAN_ABSOLUTE_ERROR_FIELD_NUMBER: _ClassVar[int]
+    BIAS_FIELD_NUMBER: _ClassVar[int]
+    EXACT_SHARE_FIELD_NUMBER: _ClassVar[int]
+    PICTURE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    label: str
+    mean_absolute_error: float
+    bias: float
+    exact_share: float
+    picture_count: int
+    def __init__(self, label: _Optional[str] = ..., mean_absolute_error: _Optional[float] = ..., bias: _Optional[float] = ..., exact_share: _Optional[float] = ..., picture_count: _Optional[int] = ...) -> None: ...
+
+class DetectedPicture(_message.Message):
+    __slots__ = ("path", "sha256", "width", "height", "boxes")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    BOXES_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    sha256: str
+    width: int
+    height: int
+    boxes: _containers.RepeatedCompositeFieldContainer[JudgedBox]
+    def __init__(self, path: _Optional[str] = ..., sha256: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., boxes: _Optional[_Iterable[_Union[JudgedBox, _Mapping]]] = ...) -> None: ...
+
+class JudgedBox(_message.Message):
+    __slots__ = ("label", "box", "kind", "score")
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    BOX_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    label: str
+    box: _box_pb2.Box
+    kind: str
+    score: float
+    def __init__(self, label: _Optional[str] = ..., box: _Optional[_Union[_box_pb2.Box, _Mapping]] = ..., kind: _Optional[str] = ..., score: _Optional[float] = ...) -> None: ...
 
 class Decision(_message.Message):
     __slots__ = ("subject", "choice", "reason")

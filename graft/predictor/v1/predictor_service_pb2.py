@@ -28,7 +28,7 @@ from graft.common.v1 import timing_pb2 as graft_dot_common_dot_v1_dot_timing__pb
 from graft.model.v1 import model_pb2 as graft_dot_model_dot_v1_dot_model__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*graft/predictor/v1/predictor_service.proto\x12\x12graft.predictor.v1\x1a\x19graft/common/v1/box.proto\x1a\x1dgraft/common/v1/content.proto\x1a\x1cgraft/common/v1/timing.proto\x1a\x1agraft/model/v1/model.proto\"H\n\x0ePredictRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\'\n\x05items\x18\x02 \x03(\x0b\x32\x18.graft.common.v1.Content\"*\n\nLabelScore\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x02\"\xcb\x01\n\nPrediction\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x02\x12\x0f\n\x07unknown\x18\x03 \x01(\x08\x12.\n\x06scores\x18\x04 \x03(\x0b\x32\x1e.graft.predictor.v1.LabelScore\x12.\n\x05\x62orne\x18\x05 \x01(\x0b\x32\x1f.graft.predictor.v1.BorneLabels\x12.\n\x08\x64\x65tected\x18\x06 \x01(\x0b\x32\x1c.graft.predictor.v1.Detected\"^\n\x08\x44\x65tected\x12\x33\n\x07objects\x18\x01 \x03(\x0b\x32\".graft.predictor.v1.DetectedObject\x12\r\n\x05width\x18\x02 \x01(\x03\x12\x0e\n\x06height\x18\x03 \x01(\x03\"b\n\x0e\x44\x65tectedObject\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x02\x12!\n\x03\x62ox\x18\x03 \x01(\x0b\x32\x14.graft.common.v1.Box\x12\x0f\n\x07unknown\x18\x04 \x01(\x08\"=\n\x0b\x42orneLabels\x12.\n\x06labels\x18\x01 \x03(\x0b\x32\x1e.graft.predictor.v1.LabelScore\"^\n\x10ModelPredictions\x12\x15\n\rmodel_version\x18\x01 \x01(\t\x12\x33\n\x0bpredictions\x18\x02 \x03(\x0b\x32\x1e.graft.predictor.v1.Prediction\"\x8c\x01\n\x0fPredictResponse\x12\x15\n\rmodel_version\x18\x01 \x01(\t\x12\x33\n\x0bpredictions\x18\x02 \x03(\x0b\x32\x1e.graft.predictor.v1.Prediction\x12-\n\x07timings\x18\x03 \x03(\x0b\x32\x1c.graft.common.v1.StageTiming\"M\n\x12PredictManyRequest\x12\x0e\n\x06models\x18\x01 \x03(\t\x12\'\n\x05items\x18\x02 \x03(\x0b\x32\x18.graft.common.v1.Content\"{\n\x13PredictManyResponse\x12\x35\n\x07results\x18\x01 \x03(\x0b\x32$.graft.predictor.v1.ModelPredictions\x12-\n\x07timings\x18\x02 \x03(\x0b\x32\x1c.graft.common.v1.StageTiming\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"w\n\x10GetModelResponse\x12$\n\x05model\x18\x01 \x01(\x0b\x32\x15.graft.model.v1.Model\x12-\n\x07version\x18\x02 \x01(\x0b\x32\x1c.graft.model.v1.ModelVersion\x12\x0e\n\x06loaded\x18\x03 \x01(\x08\"J\n\x11ListModelsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"T\n\x12ListModelsResponse\x12%\n\x06models\x18\x01 \x03(\x0b\x32\x15.graft.model.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xfa\x02\n\x10PredictorService\x12R\n\x07Predict\x12\".graft.predictor.v1.PredictRequest\x1a#.graft.predictor.v1.PredictResponse\x12^\n\x0bPredictMany\x12&.graft.predictor.v1.PredictManyRequest\x1a\'.graft.predictor.v1.PredictManyResponse\x12U\n\x08GetModel\x12#.graft.predictor.v1.GetModelRequest\x1a$.graft.predictor.v1.GetModelResponse\x12[\n\nListModels\x12%.graft.predictor.v1.ListModelsRequest\x1a&.graft.predictor.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*graft/predictor/v1/predictor_service.proto\x12\x12graft.predictor.v1\x1a\x19graft/common/v1/box.proto\x1a\x1dgraft/common/v1/content.proto\x1a\x1cgraft/common/v1/timing.proto\x1a\x1agraft/model/v1/model.proto\"H\n\x0ePredictRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\'\n\x05items\x18\x02 \x03(\x0b\x32\x18.graft.common.v1.Content\"*\n\nLabelScore\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x02\"\xcb\x01\n\nPrediction\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x02\x12\x0f\n\x07unknown\x18\x03 \x01(\x08\x12.\n\x06scores\x18\x04 \x03(\x0b\x32\x1e.graft.predictor.v1.LabelScore\x12.\n\x05\x62orne\x18\x05 \x01(\x0b\x32\x1f.graft.predictor.v1.BorneLabels\x12.\n\x08\x64\x65tected\x18\x06 \x01(\x0b\x32\x1c.graft.predictor.v1.Detected\"\x94\x01\n\x08\x44\x65tected\x12\x33\n\x07objects\x18\x01 \x03(\x0b\x32\".graft.predictor.v1.DetectedObject\x12\r\n\x05width\x18\x02 \x01(\x03\x12\x0e\n\x06height\x18\x03 \x01(\x03\x12\x34\n\x08\x64oubtful\x18\x04 \x03(\x0b\x32\".graft.predictor.v1.DetectedObject\"b\n\x0e\x44\x65tectedObject\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x02\x12!\n\x03\x62ox\x18\x03 \x01(\x0b\x32\x14.graft.common.v1.Box\x12\x0f\n\x07unknown\x18\x04 \x01(\x08\"=\n\x0b\x42orneLabels\x12.\n\x06labels\x18\x01 \x03(\x0b\x32\x1e.graft.predictor.v1.LabelScore\"^\n\x10ModelPredictions\x12\x15\n\rmodel_version\x18\x01 \x01(\t\x12\x33\n\x0bpredictions\x18\x02 \x03(\x0b\x32\x1e.graft.predictor.v1.Prediction\"\x8c\x01\n\x0fPredictResponse\x12\x15\n\rmodel_version\x18\x01 \x01(\t\x12\x33\n\x0bpredictions\x18\x02 \x03(\x0b\x32\x1e.graft.predictor.v1.Prediction\x12-\n\x07timings\x18\x03 \x03(\x0b\x32\x1c.graft.common.v1.StageTiming\"M\n\x12PredictManyRequest\x12\x0e\n\x06models\x18\x01 \x03(\t\x12\'\n\x05items\x18\x02 \x03(\x0b\x32\x18.graft.common.v1.Content\"{\n\x13PredictManyResponse\x12\x35\n\x07results\x18\x01 \x03(\x0b\x32$.graft.predictor.v1.ModelPredictions\x12-\n\x07timings\x18\x02 \x03(\x0b\x32\x1c.graft.common.v1.StageTiming\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"w\n\x10GetModelResponse\x12$\n\x05model\x18\x01 \x01(\x0b\x32\x15.graft.model.v1.Model\x12-\n\x07version\x18\x02 \x01(\x0b\x32\x1c.graft.model.v1.ModelVersion\x12\x0e\n\x06loaded\x18\x03 \x01(\x08\"J\n\x11ListModelsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"T\n\x12ListModelsResponse\x12%\n\x06models\x18\x01 \x03(\x0b\x32\x15.graft.model.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xfa\x02\n\x10PredictorService\x12R\n\x07Predict\x12\".graft.predictor.v1.PredictRequest\x1a#.graft.predictor.v1.PredictResponse\x12^\n\x0bPredictMany\x12&.graft.predictor.v1.PredictManyRequest\x1a\'.graft.predictor.v1.PredictManyResponse\x12U\n\x08GetModel\x12#.graft.predictor.v1.GetModelRequest\x1a$.graft.predictor.v1.GetModelResponse\x12[\n\nListModels\x12%.graft.predictor.v1.ListModelsRequest\x1a&.graft.predictor.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,28 +41,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LABELSCORE']._serialized_end=298
   _globals['_PREDICTION']._serialized_start=301
   _globals['_PREDICTION']._serialized_end=504
-  _globals['_DETECTED']._serialized_start=506
-  _globals['_DETECTED']._serialized_end=600
-  _globals['_DETECTEDOBJECT']._serialized_start=602
-  _globals['_DETECTEDOBJECT']._serialized_end=700
-  _globals['_BORNELABELS']._serialized_start=702
-  _globals['_BORNELABELS']._serialized_end=763
-  _globals['_MODELPREDICTIONS']._serialized_start=765
-  _globals['_MODELPREDICTIONS']._serialized_end=859
-  _globals['_PREDICTRESPONSE']._serialized_start=862
-  _globals['_PREDICTRESPONSE']._serialized_end=1002
-  _globals['_PREDICTMANYREQUEST']._serialized_start=1004
-  _globals['_PREDICTMANYREQUEST']._serialized_end=1081
-  _globals['_PREDICTMANYRESPONSE']._serialized_start=1083
-  _globals['_PREDICTMANYRESPONSE']._serialized_end=1206
-  _globals['_GETMODELREQUEST']._serialized_start=1208
-  _globals['_GETMODELREQUEST']._serialized_end=1239
-  _globals['_GETMODELRESPONSE']._serialized_start=1241
-  _globals['_GETMODELRESPONSE']._serialized_end=1360
-  _globals['_LISTMODELSREQUEST']._serialized_start=1362
-  _globals['_LISTMODELSREQUEST']._serialized_end=1436
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1438
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1522
-  _globals['_PREDICTORSERVICE']._serialized_start=1525
-  _globals['_PREDICTORSERVICE']._serialized_end=1903
+  _globals['_DETECTED']._serialized_start=507
+  _globals['_DETECTED']._serialized_end=655
+  _globals['_DETECTEDOBJECT']._serialized_start=657
+  _globals['_DETECTEDOBJECT']._serialized_end=755
+  _globals['_BORNELABELS']._serialized_start=757
+  _globals['_BORNELABELS']._serialized_end=818
+  _globals['_MODELPREDICTIONS']._serialized_start=820
+  _globals['_MODELPREDICTIONS']._serialized_end=914
+  _globals['_PREDICTRESPONSE']._serialized_start=917
+  _globals['_PREDICTRESPONSE']._serialized_end=1057
+  _globals['_PREDICTMANYREQUEST']._serialized_start=1059
+  _globals['_PREDICTMANYREQUEST']._serialized_end=1136
+  _globals['_PREDICTMANYRESPONSE']._serialized_start=1138
+  _globals['_PREDICTMANYRESPONSE']._serialized_end=1261
+  _globals['_GETMODELREQUEST']._serialized_start=1263
+  _globals['_GETMODELREQUEST']._serialized_end=1294
+  _globals['_GETMODELRESPONSE']._serialized_start=1296
+  _globals['_GETMODELRESPONSE']._serialized_end=1415
+  _globals['_LISTMODELSREQUEST']._serialized_start=1417
+  _globals['_LISTMODELSREQUEST']._serialized_end=1491
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1493
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1577
+  _globals['_PREDICTORSERVICE']._serialized_start=1580
+  _globals['_PREDICTORSERVICE']._serialized_end=1958
 # @@protoc_insertion_point(module_scope)

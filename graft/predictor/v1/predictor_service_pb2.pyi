@@ -43,14 +43,16 @@ class Prediction(_message.Message):
     def __init__(self, label: _Optional[str] = ..., score: _Optional[float] = ..., unknown: _Optional[bool] = ..., scores: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ..., borne: _Optional[_Union[BorneLabels, _Mapping]] = ..., detected: _Optional[_Union[Detected, _Mapping]] = ...) -> None: ...
 
 class Detected(_message.Message):
-    __slots__ = ("objects", "width", "height")
+    __slots__ = ("objects", "width", "height", "doubtful")
     OBJECTS_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    DOUBTFUL_FIELD_NUMBER: _ClassVar[int]
     objects: _containers.RepeatedCompositeFieldContainer[DetectedObject]
     width: int
     height: int
-    def __init__(self, objects: _Optional[_Iterable[_Union[DetectedObject, _Mapping]]] = ..., width: _Optional[int] = ..., height: _Optional[int] = ...) -> None: ...
+    doubtful: _containers.RepeatedCompositeFieldContainer[DetectedObject]
+    def __init__(self, objects: _Optional[_Iterable[_Union[DetectedObject, _Mapping]]] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., doubtful: _Optional[_Iterable[_Union[DetectedObject, _Mapping]]] = ...) -> None: ...
 
 class DetectedObject(_message.Message):
     __slots__ = ("label", "score", "box", "unknown")

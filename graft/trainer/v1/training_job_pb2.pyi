@@ -63,20 +63,22 @@ class Progress(_message.Message):
     def __init__(self, phase: _Optional[str] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., unit: _Optional[str] = ...) -> None: ...
 
 class TrainingResult(_message.Message):
-    __slots__ = ("model_version", "version", "accuracy", "phases", "embedded_count", "cached_count")
+    __slots__ = ("model_version", "version", "accuracy", "phases", "embedded_count", "cached_count", "map50")
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     ACCURACY_FIELD_NUMBER: _ClassVar[int]
     PHASES_FIELD_NUMBER: _ClassVar[int]
     EMBEDDED_COUNT_FIELD_NUMBER: _ClassVar[int]
     CACHED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    MAP50_FIELD_NUMBER: _ClassVar[int]
     model_version: str
     version: int
     accuracy: _evaluation_pb2.Interval
     phases: _containers.RepeatedCompositeFieldContainer[_timing_pb2.StageTiming]
     embedded_count: int
     cached_count: int
-    def __init__(self, model_version: _Optional[str] = ..., version: _Optional[int] = ..., accuracy: _Optional[_Union[_evaluation_pb2.Interval, _Mapping]] = ..., phases: _Optional[_Iterable[_Union[_timing_pb2.StageTiming, _Mapping]]] = ..., embedded_count: _Optional[int] = ..., cached_count: _Optional[int] = ...) -> None: ...
+    map50: _evaluation_pb2.Interval
+    def __init__(self, model_version: _Optional[str] = ..., version: _Optional[int] = ..., accuracy: _Optional[_Union[_evaluation_pb2.Interval, _Mapping]] = ..., phases: _Optional[_Iterable[_Union[_timing_pb2.StageTiming, _Mapping]]] = ..., embedded_count: _Optional[int] = ..., cached_count: _Optional[int] = ..., map50: _Optional[_Union[_evaluation_pb2.Interval, _Mapping]] = ...) -> None: ...
 
 class TrainingEstimate(_message.Message):
     __slots__ = ("example_count", "uncached_count", "backbone", "duration_low", "duration_high", "warnings")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from graft.errors import FailedPrecondition
+from graft.errors import FailedPrecondition, InvalidArgument
 from services.embedder.engines import runtime
 from services.embedder.engines.base import Engine, EngineOptions, Vectors
 from services.embedder.engines.tensorflow import TensorflowEngine
@@ -47,14 +47,18 @@ def load_engine(
 
 
 def _check_size(module: Module, height: int, width: int, name: str) -> None:
-    fixed = module.input_shape[:2]
-    if any(side not in (None, wanted) for side, wanted in zip(fixed, (height, width), strict=True)):
+    """What a module says it takes is one of several signatures, perhaps: trying tells."""
+    if module.input_shape[:2] in ((height, width), (None, None)):
+        return
+    try:
+        module.endpoint_shapes(height, width)
+    except InvalidArgument as error:
         raise FailedPrecondition(
-            f"{name} takes pictures of {fixed[0]} x {fixed[1]} alone; name a backbone that is fully"
+            f"{name} takes pictures of one size alone; name a backbone that is fully"
             f" convolutional, or leave the size out; got {height} x {width}",
             reason="BACKBONE_UNUSABLE",
             metadata={"missing": "open input size"},
-        )
+        ) from error
 
 
 def choose_engine(

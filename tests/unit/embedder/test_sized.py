@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from graft.embedder.v1 import backbone_pb2
@@ -13,7 +15,7 @@ from services.embedder.sized import MAX_SIDE, sized
 LINE = "rgb|resize(224,224,'bilinear','antialias')|scale(-1.0,1.0)"
 
 
-def backbone(**fields: object) -> backbone_pb2.Backbone:
+def backbone(**fields: Any) -> backbone_pb2.Backbone:
     shapes = {"stride8": (28, 28, 32), "stride32": (7, 7, 320), "default": (1280,)}
     made = backbone_pb2.Backbone(
         name="backbones/big",
