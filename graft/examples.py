@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from graft.boxes import Drawing
@@ -126,3 +127,15 @@ def problem_of_mode(mode: int, path: str) -> Problem | None:
     return Problem(
         "INVALID_ARGUMENT", f"{path} is no regular file and was not opened. Received: {path!r}"
     )
+
+
+def source_of(place: Path, name: str) -> Item | Problem:
+    """The picture file at a place, which `name` shows; or why it is none, without opening it."""
+    try:
+        mode = place.stat().st_mode
+    except FileNotFoundError:
+        return Problem("NOT_FOUND", f"there is no file {name}. Received: {name!r}")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        return Problem("INVALID_ARGUMENT", f"{name} cannot be read: {why}. Received: {name!r}")
+    return problem_of_mode(mode, name) or problem_of_name(name) or place

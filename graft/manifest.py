@@ -4,7 +4,8 @@ Columns: `path` (relative to the manifest) or `url`, `text`, or one of the two a
 `label` or `labels`. In a row that has an image and a text both are one example; where either is
 blank the other is. Several labels have bars between them in a CSV file and are a list in JSONL;
 nothing means none. A malformed manifest is an error that names the row and the column, and nothing
-of it is used; a file that is missing or a text that is blank is only that row's problem.
+of it is used; a file that is missing or a text that is blank is only that row's problem. With the
+columns x, y, w and h a row is a box: see graft.annotations.rows.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from graft.annotations.rows import SIDES, has_boxes, read_rows
+from graft.cells import Row, text_cell, unicode_cell
 from graft.content import (
     MAX_TEXT_BYTES,
     Item,
@@ -33,7 +36,7 @@ from graft.content import (
 )
 from graft.download import check_url
 from graft.errors import InvalidArgument
-from graft.examples import Example, ExampleSet, check_label, problem_of_mode, problem_of_name
+from graft.examples import Example, ExampleSet, check_label, source_of
 
 MAX_CELL_CHARACTERS: Final = 64 << 20
 """Of one cell of a CSV file; what a text may have is far less, and told of its row alone."""
@@ -41,9 +44,6 @@ LABEL_SEPARATOR: Final = "|"
 SOURCES: Final = ("path", "url", "text")
 _FILES: Final = ("path", "url")
 _LABELS: Final = ("label", "labels")
-
-_Row = tuple[str, Mapping[str, Any]]
-"""Where a row stands within the manifest, for error texts, and its cells."""
 
 _SHOWN: Final = 120
 _CELLS = threading.Lock()  # around the limit of the csv module, which is the process's
@@ -64,12 +64,14 @@ def read_jsonl(path: Path) -> ExampleSet:
     return _collect(path, _jsonl_rows(path))
 
 
-def _collect(path: Path, rows: Iterator[_Row]) -> ExampleSet:
-    examples = tuple(_example(path, where, cells) for where, cells in rows)
-    if not examples:
+def _collect(path: Path, rows: Iterator[Row]) -> ExampleSet:
+    found = list(rows)
+    if not found:
         shown = display_path(path)
         raise InvalidArgument(f"{shown} has no rows; wanted one an example. Received: {shown!r}")
-    return ExampleSet(examples)
+    if has_boxes(found):
+        return read_rows(path, found)
+    return ExampleSet(tuple(_example(path, where, cells) for where, cells in found))
 
 
 def _read_text(path: Path) -> str:
@@ -81,7 +83,7 @@ def _read_text(path: Path) -> str:
     return decode_utf8(data, display_path(path))
 
 
-def _csv_rows(path: Path) -> Iterator[_Row]:
+def _csv_rows(path: Path) -> Iterator[Row]:
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
     text = _read_text(path)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
@@ -113,7 +115,8 @@ def _csv_rows(path: Path) -> Iterator[_Row]:
 def _check_header(where: str, cells: list[str]) -> list[str]:
     header = [cell.strip().lower() for cell in cells]
     received = f"Received: the columns {', '.join(repr(cell) for cell in cells)}"[:_SHOWN]
-    for column in (*_LABELS, *SOURCES):
+    sides = SIDES if set(SIDES) <= set(header) else ()
+    for column in (*_LABELS, *SOURCES, *sides):
         if header.count(column) > 1:
             raise InvalidArgument(f"{where}: the column {column!r} stands twice. {received}")
     if not set(_LABELS) & set(header):
@@ -150,7 +153,7 @@ def _named(where: str, header: list[str], cells: list[str]) -> Mapping[str, Any]
     return row
 
 
-def _jsonl_rows(path: Path) -> Iterator[_Row]:
+def _jsonl_rows(path: Path) -> Iterator[Row]:
     shown = display_path(path)
     for number, line in enumerate(_read_text(path).split("\n"), start=1):
         if not line.strip():
@@ -205,17 +208,17 @@ class _Place:
 def _of_column(row: _Place, cells: Mapping[str, Any], column: str) -> tuple[str, Item | Problem]:
     """What one column says of an example: its name and its source."""
     if column == "text":
-        return row.shown, _text(row.shown, _unicode(row.full, column, cells[column]))
-    name = _cell(row.full, cells, column)
+        return row.shown, _text(row.shown, unicode_cell(row.full, column, cells[column]))
+    name = text_cell(row.full, cells, column)
     if column == "url":
         return name, _url(row.shown, name)
-    return name, _source(row.manifest.parent / name, name)
+    return name, source_of(row.manifest.parent / name, name)
 
 
 def _given(where: str, cells: Mapping[str, Any], column: str) -> bool:
     """Whether a cell is not blank; JSON's null is."""
     value = cells[column]
-    return value is not None and bool(_unicode(where, column, value).strip())
+    return value is not None and bool(unicode_cell(where, column, value).strip())
 
 
 def _nothing(row: str, cells: Mapping[str, Any]) -> Problem:
@@ -246,11 +249,11 @@ def _joint(row: str, image: Item | Problem, text: Item | Problem) -> Joint | Pro
 def _labels(where: str, cells: Mapping[str, Any]) -> Sequence[str]:
     _check_one(where, _LABELS, cells)
     if "labels" not in cells:
-        return [check_label(_cell(where, cells, "label"), f"{where}, column 'label'")]
+        return [check_label(text_cell(where, cells, "label"), f"{where}, column 'label'")]
     found, place = cells["labels"], f"{where}, column 'labels'"
     if not isinstance(found, list):
         raise InvalidArgument(f"{place}: a list is wanted. Received: {repr(found)[:_SHOWN]}")
-    return [check_label(_unicode(where, "labels", label), place) for label in found]
+    return [check_label(unicode_cell(where, "labels", label), place) for label in found]
 
 
 def _url(name: str, url: str) -> Url | Problem:
@@ -274,41 +277,3 @@ def _text(name: str, text: str) -> Text | Problem:
     if size > MAX_TEXT_BYTES:
         return too_large(place, size, MAX_TEXT_BYTES, text=True)
     return Text(text)
-
-
-def _cell(where: str, cells: Mapping[str, Any], column: str) -> str:
-    """Answer a cell that is not blank as text."""
-    if column not in cells:
-        raise InvalidArgument(
-            f"{where}: the column {column!r} is missing. Received: {', '.join(map(repr, cells))}"
-        )
-    value = _unicode(where, column, cells[column])
-    if not value.strip():
-        raise InvalidArgument(f"{where}, column {column!r}: a text is wanted. Received: {value!r}")
-    return value
-
-
-def _unicode(where: str, column: str, value: Any) -> str:
-    """Answer a value as text; a whole number is taken as its digits."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if not isinstance(value, str):
-        hint = "; several go into the column 'labels'" if column == "label" else ""
-        hint = hint if isinstance(value, list) else ""
-        raise InvalidArgument(
-            f"{where}, column {column!r}: a text is wanted{hint}. Received: {repr(value)[:_SHOWN]}"
-        )
-    if any("\ud800" <= character <= "\udfff" for character in value):
-        raise InvalidArgument(f"{where}, column {column!r} is not Unicode. Received: {value!a}")
-    return value
-
-
-def _source(place: Path, name: str) -> Item | Problem:
-    try:
-        mode = place.stat().st_mode
-    except FileNotFoundError:
-        return Problem("NOT_FOUND", f"there is no file {name}. Received: {name!r}")
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        return Problem("INVALID_ARGUMENT", f"{name} cannot be read: {why}. Received: {name!r}")
-    return problem_of_mode(mode, name) or problem_of_name(name) or place

@@ -27,12 +27,18 @@ from graft.client.blocking import Client
 from graft.client.datasets import Dataset
 from graft.client.jobs import Job, succeeded
 from graft.client.training import TrainingOptions
-from graft.errors import Internal
+from graft.content import display_path
+from graft.errors import Internal, InvalidArgument
 from graft.examples import ExampleSet
 from graft.names import check_id
 from graft.reading import read_examples
 
 _ISSUES_SHOWN: Final = 10
+_BOXES_WANTED: Final = (
+    "detection needs boxes: a .json document of COCO, a manifest with the columns path, label, x,"
+    " y, w and h, a folder of Pascal VOC (Annotations, JPEGImages) or of YOLO (images, labels)."
+    " Received: {!r}, which has none"
+)
 
 
 class Task(StrEnum):
@@ -45,7 +51,11 @@ class Task(StrEnum):
 
 
 PathArgument = Annotated[
-    Path, typer.Argument(help="A folder of class folders, or a CSV or JSONL manifest.")
+    Path,
+    typer.Argument(
+        help="A folder of class folders, or a CSV or JSONL manifest; with boxes, COCO JSON, a"
+        " manifest with x, y, w and h, or a folder of Pascal VOC or YOLO."
+    ),
 ]
 ModelOption = Annotated[
     str, typer.Option("--model", help="The model; its data set is named alike.")
@@ -83,6 +93,8 @@ def train(
         seed=seed,
     )
     examples = read_examples(path)
+    if task is Task.DETECTION and not examples.boxed:
+        raise InvalidArgument(_BOXES_WANTED.format(display_path(path)))
     with Client() as client:
         options.spec(client.project, model, model)  # refuses what is wrong before the upload
         dataset = _upload(client, model, examples)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from graft.boxes import Drawing
@@ -128,6 +128,8 @@ def pack(example: Example, limits: ServerInfo) -> Any:
     problem = example.source if isinstance(example.source, Problem) else None
     if problem is None:
         assert not isinstance(example.source, Problem)
+        left = limits.max_message_bytes - packed.ByteSize()  # a thousand boxes take some
+        limits = replace(limits, max_message_bytes=left)
         try:
             checked_size(example.source, path, limits)
             most = most_bytes(example.source, limits)

@@ -181,7 +181,7 @@ def test_what_is_not_there_or_of_another_kind_is_an_error(tmp_path: Path) -> Non
     touch(tmp_path, "data.json", "data.txt")
     with pytest.raises(NotFound, match="there is no"):
         read_examples(tmp_path / "nothing")
-    with pytest.raises(InvalidArgument, match="COCO"):
+    with pytest.raises(InvalidArgument, match="is no JSON"):
         read_examples(tmp_path / "data.json")
     with pytest.raises(InvalidArgument, match="manifest was wanted"):
         read_examples(tmp_path / "data.txt")

@@ -101,7 +101,10 @@ def test_train_passes_on_what_only_the_report_warns_of(
     ("arguments", "wanted"),
     [
         (["--model", "a/b"], "a model is"),
-        (["--model", "m", "--task", "detection"], "task must be one of auto, classification"),
+        (
+            ["--model", "m", "--task", "detection"],
+            "detection needs boxes: a .json document of COCO",
+        ),
         (["--model", "m", "--backbone", "x/y"], "backbones/"),
         (["--model", "m", "--seed", str(10**30)], "spec.seed is a whole number"),
     ],

@@ -10,6 +10,7 @@ import pytest
 import graft
 from graft import AsyncClient, Box, Drawing, Example, LabelledBox, Text
 from graft.client import upload
+from graft.client.connection import ServerInfo
 from tests.support.fake_suite import FakeSuite, fake_suite
 from tests.support.images import encode, picture
 
@@ -148,3 +149,14 @@ async def test_a_name_that_is_none_is_refused_before_any_call(
     with pytest.raises(graft.InvalidArgument, match="a dataset is"):
         await client.datasets.get(name)
     assert suite.world.request_ids == []
+
+
+def test_many_boxes_and_a_large_picture_fit_into_one_message_or_are_told() -> None:
+    boxes = tuple(LabelledBox("x" * 100, Box(n, 0, 1, 1)) for n in range(1000))
+    info = ServerInfo("trainer", "0", 1 << 20, 10, 1 << 20, 1)
+    sizes = (100_000, (1 << 20) - 100_000)
+    good, bad = (upload.pack(Example("a", (), b"x" * size, Drawing(boxes)), info) for size in sizes)
+    assert len(good.content.image) == sizes[0]
+    assert good.ByteSize() < 1 << 20
+    assert bad.HasField("problem")
+    assert "is larger than the " in bad.problem.message
