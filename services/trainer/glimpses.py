@@ -19,13 +19,13 @@ Glimpse = bytes | str | tuple[bytes, str]
 """A JPEG, a text, or both; the first two may be empty, where nothing could be read."""
 
 
-def thumbnail(data: bytes) -> bytes:
-    """A JPEG of at most SIDE x SIDE pixels of an image file; empty where it cannot be read."""
+def thumbnail(data: bytes, side: int = SIDE) -> bytes:
+    """A JPEG of at most `side` x `side` pixels of an image file; empty where it cannot be read."""
     try:
-        picture = image.decode_picture(data, size_hint=(SIDE, SIDE))
+        picture = image.decode_picture(data, size_hint=(side, side))
     except GraftError:
         return b""
-    picture.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR)
+    picture.thumbnail((side, side), Image.Resampling.BILINEAR)
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=_QUALITY)
     return out.getvalue()

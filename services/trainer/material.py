@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final, TypeVar
 
 import numpy as np
@@ -194,10 +194,14 @@ class Material:
         """What the whole version holds."""
         return summarise(self.snapshot.rows, self.snapshot.sorting)
 
-    def glimpses(self, shown: Set[str]) -> dict[str, Glimpse]:
-        """What the report shows of the examples with these SHA-256, by SHA-256."""
+    def glimpses(self, shown: Mapping[str, int]) -> dict[str, Glimpse]:
+        """What the report shows of the examples with these SHA-256, by SHA-256: a picture has at
+        most so many pixels a side."""
         wanted = [n for n, row in enumerate(self.rows) if row.key.hex() in shown]
-        pictures = self._seen(IMAGE, thumbnail, wanted)
+        pictures: dict[int, bytes] = {}
+        for side in set(shown.values()):
+            some = [n for n in wanted if shown[self.rows[n].key.hex()] == side]
+            pictures |= self._seen(IMAGE, partial(thumbnail, side=side), some)
         words = self._seen(TEXT, excerpt, wanted)
         found: dict[str, Glimpse] = {}
         for n in wanted:

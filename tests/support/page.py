@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
-_VOID = {"meta", "img", "rect", "circle", "line"}
+_VOID = {"meta", "img"}  # what SVG leaves empty ends itself
 
 
 class Page(HTMLParser):

@@ -9,7 +9,9 @@ from graft.model.v1 import evaluation_pb2 as pb
 from services.trainer.glimpses import Glimpse
 from services.trainer.report import (
     baselines,
+    boxed,
     decisions,
+    detection,
     duplicates,
     heat_maps,
     learning_curve,
@@ -43,9 +45,22 @@ class Origin:
 
 def render(evaluation: pb.Evaluation, origin: Origin, glimpses: Mapping[str, Glimpse]) -> str:
     """The page. `glimpses` holds what is shown of examples by the SHA-256 (hex) of their bytes."""
+    whole = _detector if evaluation.HasField("detection") else _classifier
+    parts = [*whole(evaluation, glimpses), _made(evaluation, origin)]
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{text(origin.title)}: report</title><style>{CSS}</style></head><body><main>"
+        f'<header><h1>{text(origin.title)}</h1><p class="name">'
+        f"{text(evaluation.model_version)}</p></header>{''.join(parts)}</main></body></html>\n"
+    )
+
+
+def _classifier(evaluation: pb.Evaluation, glimpses: Mapping[str, Glimpse]) -> list[str]:
     measured = evaluation.HasField("accuracy")
     mixed = measured and not evaluation.several_labels
-    parts = [
+    return [
         sections.hero(evaluation),
         _by_class(evaluation) if measured else "",
         learning_curve.more_data(evaluation),
@@ -63,16 +78,23 @@ def render(evaluation: pb.Evaluation, origin: Origin, glimpses: Mapping[str, Gli
         sections.data(evaluation),
         decisions.decisions(evaluation),
         sections.tried(evaluation),
-        _made(evaluation, origin),
     ]
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{text(origin.title)}: report</title><style>{CSS}</style></head><body><main>"
-        f'<header><h1>{text(origin.title)}</h1><p class="name">'
-        f"{text(evaluation.model_version)}</p></header>{''.join(parts)}</main></body></html>\n"
-    )
+
+
+def _detector(evaluation: pb.Evaluation, glimpses: Mapping[str, Glimpse]) -> list[str]:
+    return [
+        detection.hero(evaluation),
+        detection.classes(evaluation),
+        detection.outlook(evaluation),
+        detection.errors(evaluation),
+        boxed.pictures(evaluation, glimpses),
+        detection.sizes(evaluation),
+        detection.counts(evaluation),
+        unknown.unknown(evaluation),
+        sections.data(evaluation),
+        decisions.decisions(evaluation),
+        sections.tried(evaluation) if evaluation.candidates else "",
+    ]
 
 
 def _by_class(evaluation: pb.Evaluation) -> str:
@@ -95,6 +117,10 @@ def _made(evaluation: pb.Evaluation, origin: Origin) -> str:
     }
     if not evaluation.HasField("accuracy"):
         facts = {k: v for k, v in facts.items() if k not in _SCORES}
+    if evaluation.detection.HasField("map50"):
+        found = evaluation.detection
+        facts["mAP at IoU 0.5"] = f"{found.map50.estimate:.3f}"
+        facts["mAP at IoU 0.50 to 0.95"] = f"{found.map50_95:.3f}"
     rows = "".join(f"<dt>{text(k)}</dt><dd>{text(v)}</dd>" for k, v in facts.items() if v)
     return section("How it was made", "", f"<dl>{rows}</dl>")
 

@@ -68,6 +68,21 @@ def ranged(found: pb.Interval) -> str:
     return f'<span class="ranged"><b>{percent(found.estimate)}</b><i>{span(found)}</i></span>'
 
 
+def scale(
+    found: pb.Interval, spoken: str, *, ends: tuple[str, str] = ("0%", "100%"), mark: str = ""
+) -> str:
+    """A share on a scale from 0 to 1 with its range; `mark` is SVG that stands in it too."""
+    low, mid, high = 100 * found.low, 100 * found.estimate, 100 * found.high
+    return (
+        f'<svg class="scale" role="img" aria-label="{text(spoken)}">'
+        '<rect class="track" y="8" width="100%" height="10" rx="5"/>'
+        f'<rect class="range" x="{low:.1f}%" y="8" width="{high - low:.1f}%" height="10"/>'
+        f'<circle class="point" cx="{mid:.1f}%" cy="13" r="8"/>'
+        f'<text x="0" y="38">{text(ends[0])}</text>'
+        f'<text x="100%" y="38" text-anchor="end">{text(ends[1])}</text>{mark}</svg>'
+    )
+
+
 def share(value: float, *, kind: str = "") -> str:
     """A share without a range as a bar, the number beside it."""
     return (

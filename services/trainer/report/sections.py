@@ -14,6 +14,7 @@ from services.trainer.report.markup import (
     listing,
     ranged,
     row,
+    scale,
     section,
     table,
     text,
@@ -53,15 +54,7 @@ def _scale(evaluation: pb.Evaluation) -> str:
     counts = [c.example_count for c in evaluation.per_class]
     guess = 100 * max(counts, default=0) / max(sum(counts), 1)
     guessing = "" if evaluation.several_labels else _guessing(guess)
-    low, mid, high = 100 * found.low, 100 * found.estimate, 100 * found.high
-    return (
-        '<svg class="scale" role="img" aria-label="Accuracy on a scale from 0 to 100%">'
-        '<rect class="track" y="8" width="100%" height="10" rx="5"/>'
-        f'<rect class="range" x="{low:.1f}%" y="8" width="{high - low:.1f}%" height="10"/>'
-        f'<circle class="point" cx="{mid:.1f}%" cy="13" r="8"/>'
-        '<text x="0" y="38">0%</text><text x="100%" y="38" text-anchor="end">100%</text>'
-        f"{guessing}</svg>"
-    )
+    return scale(found, "Accuracy on a scale from 0 to 100%", mark=guessing)
 
 
 def _guessing(guess: float) -> str:
@@ -205,12 +198,13 @@ def _candidate(found: pb.Candidate) -> str:
 def data(evaluation: pb.Evaluation) -> str:
     """What came in and what was left out, with reasons."""
     found = evaluation.data
+    marks = "boxes" if evaluation.HasField("detection") else "labels"
     facts = (
         (found.example_count, "examples used"),
         (len(evaluation.per_class), "classes"),
         (found.rejected_count, "examples refused"),
         (found.duplicate_count, "exact copies, used once"),
-        (found.conflict_count, "under different labels, left out"),
+        (found.conflict_count, f"under different {marks}, left out"),
     )
     boxes = "".join(f"<div><b>{n:,}</b><span>{text(what)}</span></div>" for n, what in facts)
     issues = [row(text(i.path), text(", ".join(i.labels)), text(i.message)) for i in found.issues]

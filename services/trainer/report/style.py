@@ -23,6 +23,8 @@ h3 { font-size:1rem; margin:20px 0 6px; }
 .hero { display:flex; flex-wrap:wrap; gap:8px 32px; align-items:center; }
 .hero .number { font-size:4.2rem; line-height:1; font-weight:700; color:var(--good);
   letter-spacing:-.03em; }
+.hero .number small { font-size:1.1rem; font-weight:500; letter-spacing:0; color:var(--soft);
+  margin-left:.5em; }
 .hero .words { flex:1 1 320px; font-size:1.2rem; margin:0; }
 .scale { width:100%; height:46px; margin-top:14px; display:block; overflow:visible; }
 .scale text { font-size:12px; fill:var(--soft); }
@@ -68,6 +70,16 @@ table.tried td:last-child { min-width:18em; color:var(--soft); }
 .grid { display:grid; grid-template-columns:repeat(auto-fill, minmax(140px, 1fr)); gap:14px; }
 .grid:has(blockquote) { grid-template-columns:repeat(auto-fill, minmax(240px, 1fr)); }
 .grid.wide { grid-template-columns:repeat(auto-fill, minmax(210px, 1fr)); }
+.grid.boxed { grid-template-columns:repeat(auto-fill, minmax(min(100%, 380px), 1fr));
+  align-items:start; }
+.boxed svg { display:block; width:100%; max-height:640px; background:var(--track); }
+.boxed svg .track { fill:var(--track); }
+.boxed svg g { filter:drop-shadow(0 0 1px rgba(0,0,0,.9)); }
+.boxed svg text { font-weight:700; paint-order:stroke; stroke:#10161d; stroke-width:.24em;
+  stroke-linejoin:round; pointer-events:none; }
+.legend { display:flex; flex-wrap:wrap; gap:6px 20px; margin:0 0 12px; font-size:.85rem;
+  background:#2b3642; color:#eef2f5; border-radius:8px; padding:8px 14px; }
+.legend span { display:inline-flex; align-items:center; gap:8px; }
 .grid.wide img, .grid.wide .missing { aspect-ratio:4/3; }
 section > details { margin-top:14px; }
 figure { margin:0; border:1px solid var(--line); border-radius:8px; overflow:hidden;

@@ -87,7 +87,7 @@ def test_an_endpoint_that_repeats_the_last_layer_is_left_out(material: Material)
 
 
 def test_thumbnails_are_made_of_what_is_shown_alone(material: Material) -> None:
-    shown = {material.keys[3].hex(), "f" * 64}
+    shown = {material.keys[3].hex(): 40, "f" * 64: 112}
     (picture,) = material.glimpses(shown).items()
     assert picture[0] == material.keys[3].hex()
     assert isinstance(picture[1], bytes)
@@ -140,7 +140,7 @@ def test_texts_that_differ_by_little_are_one_group_and_are_shown_shortened(tmp_p
         bring(store, NAME, files)
         found = gather(store, SPEC)
         group = dict(zip(found.paths, found.groups.tolist(), strict=True))
-        shown = found.glimpses({key.hex() for key in found.keys})
+        shown = found.glimpses({key.hex(): 112 for key in found.keys})
     assert found.modality == backbone_pb2.MODALITY_TEXT
     assert found.summary().modality == backbone_pb2.MODALITY_TEXT
     assert group["1"] == group["2"] != group["3"]

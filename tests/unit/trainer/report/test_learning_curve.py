@@ -7,7 +7,8 @@ import re
 import pytest
 
 from graft.model.v1 import evaluation_pb2 as pb
-from services.trainer.report.learning_curve import HEIGHT, MAX_CLASSES, WIDTH, more_data
+from services.trainer.report.curve import HEIGHT, WIDTH
+from services.trainer.report.learning_curve import MAX_CLASSES, more_data
 
 EVIL = "<script>alert(1)</script>\"' onload=x \u202egnp"
 
