@@ -17,12 +17,14 @@ from benchmarks.feature_files import SETS
 from benchmarks.pictures import SHARED
 from services.common.image import decode_picture
 from services.embedder import views
+from services.embedder.backbones import bundled
 from services.embedder.engines.base import Engine, EngineOptions
 from services.embedder.engines.choose import load_engine
 from services.embedder.engines.runtime import configure
 from services.embedder.preprocess import Preprocess
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / ".run" / "embeddings"
+BUNDLED: Final = Path(bundled.__file__).resolve().parents[1] / "bundled"
 DEFAULT: Final = ("mobilenet_v2_100_224",)
 VIEWS: Final = {"train": ("", "flip"), "test": ("",)}
 _AT_ONCE: Final = 16
@@ -30,8 +32,12 @@ _OPTIONS: Final = EngineOptions(threads=2, gpu_memory_mib=0)
 
 
 def files(backbone: str) -> Iterator[Path]:
-    """The file of each set, made where it is not there yet; nothing where shared/ is not."""
-    folder = SHARED / "backbones" / backbone
+    """The file of each set, made where it is not there yet; nothing where shared/ is not.
+
+    A backbone lies in shared/backbones or is one that comes with the suite.
+    """
+    shared = SHARED / "backbones" / backbone
+    folder = shared if shared.is_dir() else BUNDLED / backbone
     wanted = [FOLDER / f"{backbone}__{name}.npz" for name in SETS]
     missing = [path for path in wanted if not path.exists()]
     if missing and folder.is_dir():

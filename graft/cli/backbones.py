@@ -1,24 +1,29 @@
-"""backbones list | import | show."""
+"""backbones list | import | distill | show."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import re
+from collections.abc import Mapping
+from json import loads
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from graft.cli.output import JsonFlag, err, print_json, print_table, say
+from graft.cli.durations import parse_duration
+from graft.cli.output import JsonFlag, err, print_json, print_table, say, share
+from graft.cli.program import run_program
 from graft.client.backbones import Backbone
 from graft.client.blocking import Client
-from graft.errors import FailedPrecondition
-from graft.local.plan import check_installed, local_environ, make_plan
+from graft.local.plan import check_installed, local_environ
 from graft.names import check_id
-from graft.runfile import live_run
+from graft.runfile import graft_home
 
 app = typer.Typer(help="Backbones: the pretrained networks in the store.", no_args_is_help=True)
 
 _IMPORTER: Final = "services.embedder.backbones"
+_DISTILLER: Final = "services.embedder.distill"
+_SHARE: Final = re.compile(r"[01]\.\d+")
 _DIGEST_SHOWN: Final = 12
 
 
@@ -88,29 +93,62 @@ def import_backbone(
 
 def _import(source: str, name: str, size: int | None, preprocessor: str) -> None:
     """Run the importer as a process of its own: it needs TensorFlow, this command does not."""
-    environ = dict(local_environ())
-    run = live_run(environ)
-    if not environ.get("GRAFT_STORE"):
-        environ["GRAFT_STORE"] = run.store if run else make_plan(environ).store
-    command = [sys.executable, "-m", _IMPORTER, f"--name={name}"]
+    command = [_IMPORTER, f"--name={name}"]
     command += [f"--size={size}"] if size else []
     command += [f"--preprocessor={preprocessor}"] if preprocessor else []
-    done = subprocess.run(
-        [*command, "--", source],
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        lines = done.stderr.strip().splitlines()
-        reason, _, text = (lines[-1] if lines else "").partition(": ")
-        known = text and reason.isupper()
-        raise FailedPrecondition(
-            text if known else f"the import of {source} failed. Received: {lines[-1:]}",
-            reason=reason if known else "",
+    run_program([*command, "--", source], f"the import of {source}")
+
+
+@app.command()
+def distill(
+    teacher: Annotated[str, typer.Argument(metavar="TEACHER", help="A backbone of images.")],
+    images: Annotated[
+        Path, typer.Option(help="A folder with pictures, no matter how deep; they need no labels.")
+    ],
+    name: Annotated[str, typer.Option("--name", help="The name in the catalogue.")],
+    budget: Annotated[str, typer.Option(help="How long it may take, such as 90m.")] = "1h",
+    json: JsonFlag = False,
+) -> None:
+    """Teach a small fast network what TEACHER sees in your pictures; it becomes a backbone.
+
+    It runs on this machine. The same command goes on where it was broken off.
+    """
+    check_id(name, "backbone")
+    check_id(teacher, "backbone")
+    seconds = parse_duration(budget)
+    check_installed()
+    work = graft_home(local_environ()) / "distill" / name
+    command = [_DISTILLER, f"--images={images}", f"--name={name}", f"--seconds={seconds}"]
+    with err().status("distilling") as shown:
+        done = run_program(
+            [*command, f"--work={work}", "--", teacher],
+            f"the distillation of {teacher}",
+            told=lambda line: shown.update(_doing(line)),
         )
+    check = loads(done)["check"]
+    with Client() as client, err().status("warming it up in the embedder"):
+        client.backbones.load(name)
+        found = client.backbones.get(name)
+    if json:
+        print_json({"backbone": found, "check": check})
+        return
+    _tell(found)
+    say(_checked(check, teacher))
+
+
+def _doing(line: str) -> str:
+    """What a line of progress, `{share} {phase}`, is shown as."""
+    part, _, phase = line.partition(" ")
+    return f"distilling: {share(float(part))} {phase}" if _SHARE.fullmatch(part) else "distilling"
+
+
+def _checked(check: Mapping[str, float], teacher: str) -> str:
+    """What the new backbone is worth, in words."""
+    found = {what: share(check[what]) for what in ("student", "bundled", "chance")}
+    text = f"  of whom {teacher} finds alike among {check['pictures']} pictures kept back, it finds"
+    return (
+        f"{text} {found['student']} (the bundled one {found['bundled']}, chance {found['chance']})"
+    )
 
 
 def _size(backbone: Backbone) -> str:

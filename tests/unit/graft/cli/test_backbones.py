@@ -1,9 +1,10 @@
-"""`graft backbones`: list, show, import."""
+"""`graft backbones`: list, show, import, distill."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from graft.cli.backbones import _checked, _doing
 from tests.support.command import Run
 
 
@@ -12,6 +13,24 @@ def test_a_backbone_that_cannot_be_imported_tells_why(up: Run, tmp_path: Path) -
     assert (done.code, done.out) == (1, "")
     assert str(tmp_path / "nothing") in done.err
     assert up("backbones", "import", tmp_path, "--name", "a/b").code == 1
+
+
+def test_a_teacher_that_is_not_there_is_told(up: Run, tmp_path: Path) -> None:
+    asked = ("distill", "nobody", "--images", tmp_path, "--name", "mine", "--budget", "5s")
+    done = up("backbones", *asked)
+    assert (done.code, done.out) == (1, "")
+    assert "no backbone backbones/nobody" in done.err
+    assert up("backbones", *asked[:-1], "soon").code == 2
+    assert up("backbones", *asked[:5], "a/b").code == 1
+
+
+def test_progress_and_the_check_are_told_in_words() -> None:
+    assert _doing("0.2500 learning, step 3") == "distilling: 25.0% learning, step 3"
+    assert _doing("WARNING: something else") == "distilling"
+    check = {"pictures": 40, "student": 0.5, "bundled": 0.4, "chance": 0.25}
+    told = _checked(check, "big")
+    assert "whom big finds alike among 40 pictures" in told
+    assert "finds 50.0% (the bundled one 40.0%, chance 25.0%)" in told
 
 
 def test_backbones(up: Run) -> None:
