@@ -1,8 +1,8 @@
 """At which size a teacher sees most in small pictures: `python -m tools.pretrain.sides WORK`.
 
 For each side, the accuracy of a ridge classifier on its L2-normalised vectors of 2,000 of the
-pictures in WORK (made by `python -m tools.pretrain`), asked about the 1,000 after them, and how many
-pictures it looks at in a second.
+pictures in WORK (made by `python -m tools.pretrain`), asked about the 1,000 after them, and how
+many pictures it looks at in a second.
 """
 
 from __future__ import annotations
