@@ -7,11 +7,12 @@ from graft.client.backbones import Backbone, Endpoint
 from graft.client.blocking import Client
 from graft.client.connection import ServerInfo
 from graft.client.datasets import Dataset, ImportIssue
+from graft.client.detections import Detected, DetectedObject
 from graft.client.jobs import Job, JobEvent, Progress, TrainingResult
 from graft.client.models import Model, ModelVersion
 from graft.client.predictions import Prediction
 from graft.client.reports import ClassReport, ConfusedPair, Evaluation, Interval, Mistake, Report
-from graft.client.scored import Scoring
+from graft.client.scored import BandScore, BoxScore, BoxScoring, Scoring
 from graft.client.training import Estimate, TrainingOptions
 from graft.client.upload import UploadProgress
 from graft.content import Joint, Problem, Text, Url
@@ -40,7 +41,10 @@ __all__ = [
     "AlreadyExists",
     "AsyncClient",
     "Backbone",
+    "BandScore",
     "Box",
+    "BoxScore",
+    "BoxScoring",
     "Cancelled",
     "ClassReport",
     "ClassScore",
@@ -50,6 +54,8 @@ __all__ = [
     "DataLoss",
     "Dataset",
     "DeadlineExceeded",
+    "Detected",
+    "DetectedObject",
     "Drawing",
     "Endpoint",
     "Estimate",

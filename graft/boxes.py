@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from graft.common.v1 import box_pb2
+from graft.trainer.v1 import dataset_service_pb2
 
 MAX_BOXES: Final = 1000
 """Boxes of one picture."""
@@ -74,6 +75,24 @@ class Drawing:
     width: int = 0
     height: int = 0
     relative: bool = False
+
+    @classmethod
+    def from_proto(cls, example: dataset_service_pb2.Example) -> Drawing:
+        """Read the boxes of an example off the wire."""
+        boxes = [
+            LabelledBox(one.label, Box.from_proto(one.box), one.crowd, one.origin)
+            for one in example.boxes
+        ]
+        return cls(tuple(boxes), example.drawn_width, example.drawn_height, example.relative)
+
+    def write_to(self, example: dataset_service_pb2.Example) -> None:
+        """Write them into an example for the wire."""
+        for one in self.boxes:
+            example.boxes.add(
+                label=one.label, box=one.box.to_proto(), crowd=one.crowd, origin=one.origin
+            )
+        example.drawn_width, example.drawn_height = self.width, self.height
+        example.relative = self.relative
 
 
 def fault_of(box: Box) -> str:

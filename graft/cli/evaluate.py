@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from graft.cli import boxes
 from graft.cli.output import (
     JsonFlag,
     accuracy_words,
@@ -21,9 +23,11 @@ from graft.cli.output import (
 )
 from graft.cli.predict import ModelArgument
 from graft.client.blocking import Client
+from graft.client.leaks import Leaks
 from graft.client.reports import Evaluation, Interval
-from graft.client.scored import Scoring
+from graft.client.scored import BoxScoring, Scoring
 from graft.errors import InvalidArgument
+from graft.examples import ExampleSet
 from graft.reading import read_examples
 
 _SHOWN = 10
@@ -37,20 +41,31 @@ def evaluate(
 ) -> None:
     """Score a model on labelled examples that it has not seen."""
     examples = read_examples(path)
-    with Client() as client, progress() as shown:
-        bar = shown.add_task("predict", total=len(examples.examples), unit="examples")
-        scoring = client.evaluate(
-            model,
-            examples.examples,
-            on_progress=lambda done: shown.update(bar, completed=done),
-        )
+    scoring = _scored(model, examples)
     for text in examples.warnings:
         warn(text)
+    _warn_of_problems(scoring)
+    if isinstance(scoring, BoxScoring):
+        _warn_of_unseen(scoring.unseen)
+        print_json(boxes.document(scoring)) if json else boxes.tell(scoring)
+        return
     _warn(scoring)
     if json:
         print_json(document(scoring))
     else:
         _tell(scoring)
+
+
+def _scored(model: str, examples: ExampleSet) -> Scoring | BoxScoring:
+    """The scoring of labels, or of boxes where the examples have some."""
+    with Client() as client, progress() as shown:
+        bar = shown.add_task("predict", total=len(examples.examples), unit="examples")
+        evaluate = client.evaluate_boxes if examples.boxed else client.evaluate
+        return evaluate(
+            model,
+            examples.examples,
+            on_progress=lambda done: shown.update(bar, completed=done),
+        )
 
 
 def document(scoring: Scoring) -> dict[str, Any]:
@@ -74,12 +89,23 @@ def document(scoring: Scoring) -> dict[str, Any]:
     }
 
 
-def _warn(scoring: Scoring) -> None:
+def _warn_of_problems(scoring: Scoring | BoxScoring) -> None:
     for path, why in list(scoring.problems.items())[:_SHOWN]:
         warn(naming(path, why))
     if len(scoring.problems) > _SHOWN:
         warn(f"{len(scoring.problems) - _SHOWN} more could not be read")
-    _warn_of_leaks(scoring)
+    _warn_of_leaks(scoring.leaks)
+
+
+def _warn_of_unseen(unseen: Mapping[str, int]) -> None:
+    if unseen:
+        names = ", ".join(f"{label!r} ({count})" for label, count in unseen.items())
+        total = sum(unseen.values())
+        bear = "1 thing bears a label" if total == 1 else f"{total} things bear labels"
+        warn(f"{bear} that the model was not trained on, and count in no figure: {names}")
+
+
+def _warn(scoring: Scoring) -> None:
     if scoring.unseen:
         names = ", ".join(
             f"{label!r} ({count}, first {scoring.unseen_paths[label]})"
@@ -92,8 +118,7 @@ def _warn(scoring: Scoring) -> None:
         )
 
 
-def _warn_of_leaks(scoring: Scoring) -> None:
-    leaks = scoring.leaks
+def _warn_of_leaks(leaks: Leaks) -> None:
     if leaks.unchecked:
         warn(f"nobody looked whether the model was trained on these examples: {leaks.unchecked}")
     for path, trained in list(leaks.found.items())[:_SHOWN]:

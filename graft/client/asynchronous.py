@@ -17,8 +17,8 @@ from graft.client.leaks import find_leaks
 from graft.client.models import Models
 from graft.client.predictions import Answer, Prediction, Predictor
 from graft.client.reports import Report
-from graft.client.scored import Scoring
-from graft.client.scoring import score_examples
+from graft.client.scored import BoxScoring, Scoring
+from graft.client.scoring import score_examples, score_pictures
 from graft.client.training import Estimate, TrainingOptions
 from graft.client.upload import UploadProgress
 from graft.content import Item
@@ -148,6 +148,18 @@ class AsyncClient:
         """Score a model on labelled examples that it has not seen; see `Scoring`."""
         some = tuple(_examples(examples))
         scoring = await score_examples(self._predictor, model, some, on_progress=on_progress)
+        return replace(scoring, leaks=await find_leaks(self.models, self.datasets, model, some))
+
+    async def evaluate_boxes(
+        self,
+        model: str,
+        examples: Examples,
+        *,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> BoxScoring:
+        """Score a detector on pictures with boxes that it has not seen; see `BoxScoring`."""
+        some = tuple(_examples(examples))
+        scoring = await score_pictures(self._predictor, model, some, on_progress=on_progress)
         return replace(scoring, leaks=await find_leaks(self.models, self.datasets, model, some))
 
     async def report(self, model: str) -> Report:

@@ -23,7 +23,7 @@ from graft.client.jobs import Job, JobEvent
 from graft.client.loop import LoopThread
 from graft.client.predictions import Answer, Prediction
 from graft.client.reports import Report
-from graft.client.scored import Scoring
+from graft.client.scored import BoxScoring, Scoring
 from graft.client.training import Estimate, TrainingOptions
 from graft.client.upload import UploadProgress
 from graft.content import Item
@@ -143,6 +143,16 @@ class Client:
     ) -> Scoring:
         """Score a model on labelled examples that it has not seen."""
         return self._loop.run(self._client.evaluate(model, examples, on_progress=on_progress))
+
+    def evaluate_boxes(
+        self,
+        model: str,
+        examples: Examples,
+        *,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> BoxScoring:
+        """Score a detector on pictures with boxes that it has not seen."""
+        return self._loop.run(self._client.evaluate_boxes(model, examples, on_progress=on_progress))
 
     def report(self, model: str) -> Report:
         """Answer the trainer's own report of a model."""

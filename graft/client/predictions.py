@@ -12,6 +12,7 @@ from typing import Any
 
 from graft.client.batches import REQUESTS_IN_FLIGHT, Batch, split
 from graft.client.connection import Connection
+from graft.client.detections import Detected
 from graft.content import Item, item_name, load
 from graft.errors import GraftError
 from graft.names import VersionName, expand_servable
@@ -27,6 +28,7 @@ class Prediction:
     `unknown` says that the model would rather not answer; `scores` holds the most probable labels
     (at most 100), most probable first; `version` is the concrete version that answered. `labels`:
     of a model of several labels an item those that it bears, most probable first; else None.
+    `detected`: of a detector what it found, the other fields being empty then; else None.
     """
 
     label: str
@@ -35,6 +37,7 @@ class Prediction:
     scores: Mapping[str, float]
     model_version: str
     labels: tuple[str, ...] | None = None
+    detected: Detected | None = None
 
     @property
     def version(self) -> int:
@@ -47,7 +50,10 @@ class Prediction:
         scores = {one.label: one.score for one in answer.scores}
         borne = answer.borne if answer.HasField("borne") else None
         labels = None if borne is None else tuple(one.label for one in borne.labels)
-        return cls(answer.label, answer.score, answer.unknown, scores, model_version, labels)
+        detected = Detected.from_proto(answer.detected) if answer.HasField("detected") else None
+        return cls(
+            answer.label, answer.score, answer.unknown, scores, model_version, labels, detected
+        )
 
 
 Answer = Prediction | GraftError

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from graft.client.leaks import Leaks
 from graft.client.reports import Interval
+from graft.detection.counts import CountScore
+from graft.detection.errors import ErrorCounts
 from graft.scores import ClassScore
 
 
@@ -41,3 +43,56 @@ class Scoring:
     versions: tuple[int, ...]
     leaks: Leaks = field(default_factory=Leaks)
     micro_f1: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BoxScore:
+    """The boxes of one label.
+
+    `precision`, `recall` and `f1` are those of the objects that the model answers by its own
+    threshold, an answer being right at IoU 0.5; `ap50` and `ap50_95` are average precisions by
+    COCO's definition, which no threshold has a part in. None where there is nothing to measure by.
+    `count` is how many things there are.
+    """
+
+    precision: float | None
+    recall: float | None
+    f1: float
+    ap50: float | None
+    ap50_95: float | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class BandScore:
+    """Things of about one size: how many, and their mean average precision at IoU 0.5."""
+
+    count: int
+    map50: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BoxScoring:
+    """How a detector does on pictures that it has not seen, with boxes around their things.
+
+    Every figure is over the `count` pictures that could be read and whose boxes fit them, and over
+    labels that the model knows. `map50` and `map50_95` are COCO's, a mean over labels. `errors` and
+    `counts` are of what the model answers by its own threshold. `unknown` of its objects were
+    flagged; they are judged by their label all the same. `unseen` counts things by labels that the
+    model does not know: they are in no figure, and an answer there has found nothing.
+    `problems`, `versions` and `leaks` are as in `Scoring`.
+    """
+
+    map50: float | None
+    map50_95: float | None
+    per_class: Mapping[str, BoxScore]
+    bands: Mapping[str, BandScore]
+    errors: ErrorCounts
+    errors_by_class: Mapping[str, ErrorCounts]
+    counts: Mapping[str, CountScore]
+    count: int
+    unknown: int
+    unseen: Mapping[str, int]
+    problems: Mapping[str, str]
+    versions: tuple[int, ...]
+    leaks: Leaks = field(default_factory=Leaks)

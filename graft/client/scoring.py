@@ -9,9 +9,10 @@ from contextlib import aclosing
 import numpy as np
 
 from graft import scores
+from graft.client.box_scoring import score_boxes
 from graft.client.predictions import Prediction, Predictor
 from graft.client.reports import Interval
-from graft.client.scored import Scoring
+from graft.client.scored import BoxScoring, Scoring
 from graft.client.several import score_several
 from graft.content import Item, Problem
 from graft.errors import GraftError, InvalidArgument
@@ -30,6 +31,30 @@ async def score_examples(
 ) -> Scoring:
     """Predict the examples and score the answers; raise InvalidArgument when none can be scored."""
     labels = await predictor.labels(model)
+    answered, problems = await _asked(predictor, model, examples, on_progress)
+    return score(answered, labels, problems)
+
+
+async def score_pictures(
+    predictor: Predictor,
+    model: str,
+    examples: Sequence[Example],
+    *,
+    on_progress: Callable[[int], None] | None = None,
+) -> BoxScoring:
+    """The same of a detector, on pictures with boxes around their things."""
+    labels = await predictor.labels(model)
+    answered, problems = await _asked(predictor, model, examples, on_progress)
+    return score_boxes(answered, labels, problems)
+
+
+async def _asked(
+    predictor: Predictor,
+    model: str,
+    examples: Sequence[Example],
+    on_progress: Callable[[int], None] | None,
+) -> tuple[list[tuple[Example, Prediction]], dict[str, str]]:
+    """The examples that could be answered, with the answers, and why others could not."""
     problems = {one.path: one.source.message for one in examples if isinstance(one.source, Problem)}
     usable = [(one, one.source) for one in examples if not isinstance(one.source, Problem)]
     answered: list[tuple[Example, Prediction]] = []
@@ -44,7 +69,7 @@ async def score_examples(
             number += 1
             if on_progress is not None:
                 on_progress(number)
-    return score(answered, labels, problems)
+    return answered, problems
 
 
 def _not_one_label(example: Example) -> str:
@@ -58,6 +83,11 @@ def score(
 ) -> Scoring:
     """Score the predictions of a model that knows `labels`; raise InvalidArgument when none can be
     scored."""
+    if any(prediction.detected is not None for _, prediction in answered):
+        raise InvalidArgument(
+            "the model answers boxes; evaluate it on pictures with boxes. Received:"
+            f" {len(answered)} examples with labels alone"
+        )
     if any(prediction.labels is not None for _, prediction in answered):
         found = score_several(answered, labels, problems, _LEVEL)
         if found is not None:

@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from graft.boxes import Drawing
 from graft.client.connection import ServerInfo
 from graft.client.sizes import checked_size, most_bytes
 from graft.content import MESSAGE_SLACK_BYTES, Problem, display_path, load
@@ -108,23 +107,12 @@ def chunks(examples: Iterable[Example], limits: ServerInfo) -> Iterator[list[Any
         yield chunk
 
 
-def _pack_drawing(drawing: Drawing, packed: Any) -> None:
-    packed.boxes.extend(
-        dataset_service_pb2.LabelledBox(
-            label=one.label, box=one.box.to_proto(), crowd=one.crowd, origin=one.origin
-        )
-        for one in drawing.boxes
-    )
-    packed.drawn_width, packed.drawn_height = drawing.width, drawing.height
-    packed.relative = drawing.relative
-
-
 def pack(example: Example, limits: ServerInfo) -> Any:
     """Read one example for the wire; a file that cannot be read or sent becomes a problem."""
     path = display_path(example.path)
     packed = dataset_service_pb2.Example(path=path, labels=example.labels)
     if example.drawing is not None:
-        _pack_drawing(example.drawing, packed)
+        example.drawing.write_to(packed)
     problem = example.source if isinstance(example.source, Problem) else None
     if problem is None:
         assert not isinstance(example.source, Problem)

@@ -16,7 +16,7 @@ from tests.support.fake_world import World, colour, find
 
 
 class FakePredictor(predictor_service_pb2_grpc.PredictorServiceServicer):
-    """Answers with the class whose mean colour is nearest."""
+    """Answers with what the world says is detected, or the class whose mean colour is nearest."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -41,8 +41,16 @@ class FakePredictor(predictor_service_pb2_grpc.PredictorServiceServicer):
         means = self._world.means[str(version)]
         return {
             "model_version": str(version),
-            "predictions": [_nearest(means, item, n) for n, item in enumerate(items)],
+            "predictions": [self._predict(means, item, n) for n, item in enumerate(items)],
         }
+
+    def _predict(
+        self, means: dict[str, Any], item: content_pb2.Content, number: int
+    ) -> predictor_pb.Prediction:
+        """What the world says is found in an image; where it says nothing, the nearest class."""
+        if item.image in self._world.detected:
+            return predictor_pb.Prediction(detected=self._world.detected[item.image])
+        return _nearest(means, item, number)
 
     async def GetModel(self, request: Any, context: Any) -> Any:
         await self._world.enter(context)

@@ -21,7 +21,7 @@ from graft.trainer.v1 import dataset_service_pb2 as dataset_pb
 from graft.trainer.v1 import model_service_pb2 as models_pb
 from graft.trainer.v1 import trainer_service_pb2 as jobs_pb
 from services.common.paging import take_page
-from tests.support.fake_world import ACCURACY, World, colour, find
+from tests.support.fake_world import ACCURACY, World, borne, colour, find
 
 
 class FakeDatasets(dataset_service_pb2_grpc.DatasetServiceServicer):
@@ -51,7 +51,7 @@ class FakeDatasets(dataset_service_pb2_grpc.DatasetServiceServicer):
         ]
         before = self._world.datasets.get(name)
         self._world.data[name] = good
-        labels = Counter(label for one in good for label in _borne(one))
+        labels = Counter(label for one in good for label in borne(one))
         boxes = Counter(box.label for one in good for box in one.boxes if not box.crowd)
         self._world.datasets[name] = dataset_pb2.Dataset(
             name=name,
@@ -104,11 +104,6 @@ class FakeDatasets(dataset_service_pb2_grpc.DatasetServiceServicer):
         find(self._world.datasets, request.name)
         del self._world.datasets[request.name]
         return dataset_pb.DeleteDatasetResponse()
-
-
-def _borne(example: dataset_pb.Example) -> set[str]:
-    """The labels of an example, or of its boxes."""
-    return {*example.labels, *(box.label for box in example.boxes)}
 
 
 class FakeJobs(trainer_service_pb2_grpc.TrainerServiceServicer):

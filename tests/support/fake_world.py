@@ -13,6 +13,7 @@ from graft.common.v1 import content_pb2
 from graft.errors import GraftError, NotFound
 from graft.model.v1 import evaluation_pb2, model_pb2
 from graft.names import AliasName, VersionName, parse_servable
+from graft.predictor.v1 import predictor_service_pb2
 from graft.trainer.v1 import dataset_pb2
 from graft.trainer.v1 import dataset_service_pb2 as dataset_pb
 from graft.trainer.v1 import trainer_service_pb2 as jobs_pb
@@ -46,6 +47,7 @@ class World:
         self.jobs: dict[str, list[jobs_pb.WatchTrainingJobResponse]] = {}
         self.models: dict[str, model_pb2.Model] = {}
         self.means: dict[str, dict[str, Any]] = {}
+        self.detected: dict[bytes, predictor_service_pb2.Detected] = {}  # by image
         self.changed = asyncio.Condition()
 
     async def enter(self, context: Any) -> None:
@@ -66,7 +68,7 @@ class World:
         model.aliases["live"] = version
         colours: dict[str, list[Any]] = {}
         for one in self.data[spec.dataset]:
-            for label in one.labels:
+            for label in borne(one):
                 colours.setdefault(label, []).append(colour(one.content))
         means = {label: np.mean(found, axis=0) for label, found in sorted(colours.items())}
         name = f"{spec.model}/versions/{version}"
@@ -97,6 +99,11 @@ class World:
             accuracy=ACCURACY,
             dataset=self.trained_on[str(version)],
         )
+
+
+def borne(example: dataset_pb.Example) -> set[str]:
+    """The labels of an example, or of its boxes."""
+    return {*example.labels, *(box.label for box in example.boxes)}
 
 
 def find(known: dict[str, Any], name: str) -> Any:

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
+from graft.boxes import Drawing
 from graft.content import MAX_TEXT_BYTES
 from graft.errors import GraftError
+from graft.fitting import Fitted, fit
 from graft.trainer.v1 import dataset_service_pb2 as pb
 from services.common import image
 from services.trainer.data import fingerprint
-from services.trainer.data.boxes import Judged, judge_boxes
 from services.trainer.data.rows import ACCEPTED, REJECTED, SEVERAL, Part, Row, key_of
 from services.trainer.data.sketch import DECODE_SIZE, draw
 
@@ -40,19 +41,19 @@ def judge(example: pb.Example, limits: image.ImageLimits = image.DEFAULT_LIMITS)
     if text and not why:
         why, text = _text_looked_at(text)
         why = f"its text: {why}" if why and picture else why
-    judged, size = Judged(""), (0, 0)
+    fitted, size = Fitted(""), (0, 0)
     if picture and not (why or labels or text):
         size = image.upright_size(picture.content, limits=limits)
-        judged = judge_boxes(example, *size)
-        why = judged.why
+        fitted = fit(Drawing.from_proto(example), *size)
+        why = fitted.why
     if why:
         some = tuple(_cut(label, MAX_LABEL_BYTES) for label in labels[:MAX_LABELS])
         return Row(key, path, some, REJECTED, why[:_MAX_DETAIL])
-    labels = labels or tuple(sorted({one.label for one in judged.boxes if not one.crowd}))
+    labels = labels or tuple(sorted({one.label for one in fitted.boxes if not one.crowd}))
     size_bytes = sum(len(part.content) for part in (picture, text) if part)
     detail = f"{size_bytes} {SEVERAL}" if several else str(size_bytes)
     row = Row(key, path, labels, ACCEPTED, detail, picture, text)
-    return replace(row, size=size, boxes=judged.boxes, note=judged.note[:_MAX_DETAIL])
+    return replace(row, size=size, boxes=fitted.boxes, note=fitted.note[:_MAX_DETAIL])
 
 
 def _part(example: pb.Example, name: Literal["image", "text"]) -> Part | None:

@@ -1,0 +1,69 @@
+"""How a detector's scoring is told."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from graft.cli.output import counted, print_table, say, share
+from graft.client.scored import BoxScoring
+
+
+def document(scoring: BoxScoring) -> dict[str, Any]:
+    """A scoring of boxes as the contract has it."""
+    return {
+        "map50": scoring.map50,
+        "map50_95": scoring.map50_95,
+        "per_class": {
+            label: {**asdict(one), "errors": asdict(scoring.errors_by_class[label])}
+            for label, one in scoring.per_class.items()
+        },
+        "count": scoring.count,
+        "errors": asdict(scoring.errors),
+        "bands": scoring.bands,
+        "counts": scoring.counts,
+        "unknown": scoring.unknown,
+        "unseen_labels": scoring.unseen,
+        "problems": scoring.problems,
+        "versions": scoring.versions,
+        "leaks": scoring.leaks.found,
+    }
+
+
+def tell(scoring: BoxScoring) -> None:
+    """Print a scoring of boxes for people."""
+    things = sum(one.count for one in scoring.per_class.values())
+    say(
+        f"mAP50 {known(scoring.map50)}, mAP50-95 {known(scoring.map50_95)} on"
+        f" {counted(scoring.count, 'picture')} with {counted(things, 'thing')}"
+    )
+    rows = [
+        [
+            label,
+            one.count,
+            known(one.precision),
+            known(one.recall),
+            f"{one.f1:.3f}",
+            known(one.ap50),
+        ]
+        for label, one in scoring.per_class.items()
+    ]
+    print_table(["label", "count", "precision", "recall", "f1", "ap50"], rows)
+    bands = (f"{name} {one.count} ({known(one.map50)})" for name, one in scoring.bands.items())
+    say(f"things by size, with their mAP50: {', '.join(bands)}")
+    wrong = scoring.errors
+    say(
+        f"{counted(wrong.hit, 'object')} right; wrong: {wrong.duplicate} duplicate,"
+        f" {wrong.wrong_place} in the wrong place, {wrong.wrong_class} of the wrong class,"
+        f" {wrong.background} where nothing is; {counted(wrong.missed, 'thing')} missed"
+    )
+    for label, one in scoring.counts.items():
+        say(
+            f"counting {label!r}: {one.mean_absolute_error:.2f} off on average,"
+            f" right on {share(one.exact)} of {counted(one.pictures, 'picture')}"
+        )
+
+
+def known(figure: float | None) -> str:
+    """A share, or a dash where there was nothing to measure."""
+    return "-" if figure is None else share(figure)
