@@ -164,7 +164,7 @@ def _tell_data(examples: ExampleSet, dataset: Dataset) -> None:
     for count, what in (
         (dataset.rejected_count, "rejected"),
         (dataset.conflict_count, f"left out: the same bytes under different {marks}"),
-        (dataset.duplicate_count, f"used once: the same bytes again under the same {marks}"),
+        (dataset.duplicate_count, f"used once: the same bytes again with the same {marks}"),
     ):
         if count:
             warn(f"{counted(count, 'example')} {what}")

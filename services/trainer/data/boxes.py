@@ -6,7 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
+
 from graft.boxes import LabelledBox
+from graft.detection.matching import SAME_PLACE, match
+from graft.detection.overlap import overlaps
 
 FEW_BOXES: Final = 5
 """A label with fewer boxes gets a warning."""
@@ -16,6 +20,37 @@ as many pixels."""
 IMBALANCE: Final = 10
 """So many times as many boxes of the most frequent label as of the rarest get a warning."""
 _LISTED: Final = 5
+
+
+def same_things(some: Sequence[LabelledBox], others: Sequence[LabelledBox]) -> bool:
+    """Whether two drawings of one picture say the same: each box has one of its own among the
+    others, of its label and at its place (IoU 0.5, by which answers are judged, too)."""
+    if some == others:
+        return True
+    if Counter(map(_kind, some)) != Counter(map(_kind, others)):
+        return False
+    return all(
+        _paired(
+            [one for one in some if _kind(one) == kind], [o for o in others if _kind(o) == kind]
+        )
+        for kind in set(map(_kind, some))
+    )
+
+
+def _kind(one: LabelledBox) -> tuple[str, bool]:
+    return one.label, one.crowd
+
+
+def _paired(some: Sequence[LabelledBox], others: Sequence[LabelledBox]) -> bool:
+    """Whether as many boxes of one label find each other."""
+    first, second = (np.array([_sides(one) for one in boxes]) for boxes in (some, others))
+    none = np.zeros(len(others), np.bool_)
+    taken = match(overlaps(first, second), np.array([SAME_PLACE]), crowd=none, aside=none)
+    return bool((taken >= 0).all())
+
+
+def _sides(one: LabelledBox) -> tuple[float, float, float, float]:
+    return one.box.left, one.box.top, one.box.width, one.box.height
 
 
 def box_counts(pictures: Sequence[Sequence[LabelledBox]]) -> dict[str, int]:

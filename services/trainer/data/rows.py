@@ -14,7 +14,7 @@ from typing import Final
 
 from graft.boxes import LabelledBox
 from graft.embedder.v1 import backbone_pb2
-from services.trainer.data.boxes import box_counts
+from services.trainer.data.boxes import box_counts, same_things
 
 ACCEPTED: Final = "accepted"
 REJECTED: Final = "rejected"
@@ -134,7 +134,7 @@ class Sorting:
 
 def sort_out(rows: Sequence[Row]) -> Sorting:
     """Decide what is used: of one modality, each content once, and none that stands under two sets
-    of labels or of boxes."""
+    of labels or around whose things other boxes are drawn."""
     modality = modality_of(rows)
     fitting = [row.verdict == ACCEPTED and modality in (BOTH, row.modality) for row in rows]
     some = [row for row, good in zip(rows, fitting, strict=True) if good]
@@ -143,11 +143,10 @@ def sort_out(rows: Sequence[Row]) -> Sorting:
     usable = [
         good and _answers(row, multi_label, boxed) for row, good in zip(rows, fitting, strict=True)
     ]
-    borne: dict[bytes, tuple[tuple[str, ...], tuple[LabelledBox, ...]]] = {}
+    first: dict[bytes, Row] = {}
     torn: set[bytes] = set()
     for row, good in zip(rows, usable, strict=True):
-        mine = (row.labels, row.boxes)
-        if good and borne.setdefault(row.key, mine) != mine:
+        if good and not _agree(first.setdefault(row.key, row), row):
             torn.add(row.key)
     seen: set[bytes] = set()
     found: tuple[list[int], ...] = ([], [], [], [])
@@ -157,6 +156,11 @@ def sort_out(rows: Sequence[Row]) -> Sorting:
             seen.add(row.key)
     used, rejected, duplicates, conflicts = (tuple(pile) for pile in found)
     return Sorting(used, rejected, duplicates, conflicts, multi_label, boxed, modality)
+
+
+def _agree(first: Row, other: Row) -> bool:
+    """Whether two rows of the same bytes say the same. Boxes that were drawn twice by hand do."""
+    return first.labels == other.labels and same_things(first.boxes, other.boxes)
 
 
 def _answers(row: Row, multi_label: bool, boxed: bool) -> bool:

@@ -108,7 +108,7 @@ def _message(row: Row, kind: str, first: Row | None, modality: str) -> str:
     if kind == "noted":
         return row.note
     if row.boxes or first.boxes:
-        return _boxed_message(kind, first)
+        return _boxed_message(kind, row, first)
     if kind == "duplicate":
         which = "label" if len(first.labels) == 1 else "labels"
         return f"the same bytes as {first.path!r}, which has the same {which}; used once"
@@ -121,9 +121,14 @@ def _message(row: Row, kind: str, first: Row | None, modality: str) -> str:
     )
 
 
-def _boxed_message(kind: str, first: Row) -> str:
+def _boxed_message(kind: str, row: Row, first: Row) -> str:
     if kind == "duplicate":
-        return f"the same bytes as {first.path!r}, which has the same boxes; used once"
+        if row.boxes == first.boxes:
+            return f"the same bytes as {first.path!r}, which has the same boxes; used once"
+        return (
+            f"the same bytes as {first.path!r}, whose boxes are drawn a little otherwise around the"
+            " same things; those are used"
+        )
     count = "1 box" if len(first.boxes) == 1 else f"{len(first.boxes) or 'no'} boxes"
     return (
         f"the same bytes stand under different boxes (first as {first.path!r}, {count}); left out"

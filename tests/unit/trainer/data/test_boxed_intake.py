@@ -112,7 +112,7 @@ async def test_what_was_mended_is_told_of_an_example_that_is_used(importer: Impo
 async def test_the_same_bytes_with_other_boxes_are_a_conflict(importer: Importer) -> None:
     sent = [
         boxed("a.png", image(1), CAT),
-        boxed("b.png", image(1), box("cat", 1, 2, 9, 9)),
+        boxed("b.png", image(1), box("cat", 11, 2, 9, 9)),
         boxed("c.png", image(2), CAT, DOG),
         boxed("d.png", image(2), DOG, CAT),
         boxed("e.png", image(3), CAT),
