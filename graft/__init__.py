@@ -11,7 +11,15 @@ from graft.client.detections import Detected, DetectedObject
 from graft.client.jobs import Job, JobEvent, Progress, TrainingResult
 from graft.client.models import Model, ModelVersion
 from graft.client.predictions import Prediction
-from graft.client.reports import ClassReport, ConfusedPair, Evaluation, Interval, Mistake, Report
+from graft.client.reports import (
+    ClassReport,
+    ConfusedPair,
+    DetectionReport,
+    Evaluation,
+    Interval,
+    Mistake,
+    Report,
+)
 from graft.client.scored import BandScore, BoxScore, BoxScoring, Scoring
 from graft.client.training import Estimate, TrainingOptions
 from graft.client.upload import UploadProgress
@@ -56,6 +64,7 @@ __all__ = [
     "DeadlineExceeded",
     "Detected",
     "DetectedObject",
+    "DetectionReport",
     "Drawing",
     "Endpoint",
     "Estimate",

@@ -7,6 +7,7 @@ from typing import Any
 
 from graft.cli.output import counted, print_table, say, share
 from graft.client.scored import BoxScoring
+from graft.detection.errors import ErrorCounts
 
 
 def document(scoring: BoxScoring) -> dict[str, Any]:
@@ -51,17 +52,21 @@ def tell(scoring: BoxScoring) -> None:
     print_table(["label", "count", "precision", "recall", "f1", "ap50"], rows)
     bands = (f"{name} {one.count} ({known(one.map50)})" for name, one in scoring.bands.items())
     say(f"things by size, with their mAP50: {', '.join(bands)}")
-    wrong = scoring.errors
-    say(
-        f"{counted(wrong.hit, 'object')} right; wrong: {wrong.duplicate} duplicate,"
-        f" {wrong.wrong_place} in the wrong place, {wrong.wrong_class} of the wrong class,"
-        f" {wrong.background} where nothing is; {counted(wrong.missed, 'thing')} missed"
-    )
+    say(errors_words(scoring.errors))
     for label, one in scoring.counts.items():
         say(
             f"counting {label!r}: {one.mean_absolute_error:.2f} off on average,"
             f" right on {share(one.exact)} of {counted(one.pictures, 'picture')}"
         )
+
+
+def errors_words(wrong: ErrorCounts) -> str:
+    """What answers came to, in words."""
+    return (
+        f"{counted(wrong.hit, 'object')} right; wrong: {wrong.duplicate} duplicate,"
+        f" {wrong.wrong_place} in the wrong place, {wrong.wrong_class} of the wrong class,"
+        f" {wrong.background} where nothing is; {counted(wrong.missed, 'thing')} missed"
+    )
 
 
 def known(figure: float | None) -> str:

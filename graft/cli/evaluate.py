@@ -8,10 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from graft.cli import boxes
+from graft.cli import boxes, detections
 from graft.cli.output import (
     JsonFlag,
     accuracy_words,
+    map50_words,
     naming,
     note,
     print_json,
@@ -181,8 +182,10 @@ def _write(path: Path, text: str) -> None:
 
 def _tell_report(report: Evaluation) -> None:
     say(report.model_version)
-    how = f", by {report.method} on {report.evaluated_count}" if report.accuracy else ""
-    say(accuracy_words(report.accuracy) + how)
+    found = report.detection
+    measured = report.accuracy if found is None else found.map50
+    how = f", by {report.method} on {report.evaluated_count}" if measured else ""
+    say((accuracy_words if found is None else map50_words)(measured) + how)
     if report.micro_f1 is not None and report.accuracy:
         say(SEVERAL)
         say(f"micro F1 {report.micro_f1:.3f}   macro F1 {report.macro_f1:.3f}")
@@ -193,6 +196,8 @@ def _tell_report(report: Evaluation) -> None:
         for one in report.per_class
     ]
     print_table(["label", "count", "precision", "recall"], rows)
+    if found is not None and found.map50:
+        detections.tell_report(found)
     if report.confused:
         several = report.micro_f1 is not None
         say("most often given in the place of another:" if several else "most confused:")

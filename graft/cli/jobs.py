@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from graft.cli.output import JsonFlag, accuracy_words, print_json, print_table, say
+from graft.cli.output import JsonFlag, accuracy_words, map50_words, print_json, print_table, say
 from graft.client.blocking import Client
 from graft.client.jobs import Job, succeeded
 
@@ -76,6 +76,8 @@ def _tell(job: Job) -> None:
     say(f"{job.name}: {job.state}{_doing(job)}")
     say(f"  {job.model} from {job.dataset} version {job.dataset_version}, seed {job.seed}")
     if job.result:
-        say(f"  version {job.result.version}: {accuracy_words(job.result.accuracy)}")
+        map50, accuracy = job.result.map50, job.result.accuracy
+        told = map50_words(map50) if map50 else accuracy_words(accuracy)
+        say(f"  version {job.result.version}: {told}")
     if job.error:
         say(f"  {job.error.reason}: {job.error.message}")

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from graft.cli.output import JsonFlag, accuracy_words, print_json, print_table, say
+from graft.cli.output import JsonFlag, accuracy_words, map50_words, print_json, print_table, say
 from graft.client.blocking import Client
+from graft.client.models import ModelVersion
 from graft.errors import InvalidArgument
 from graft.names import LIVE, VersionName, expand_servable
 
@@ -45,11 +46,24 @@ def show(model: ModelArgument, json: JsonFlag = False) -> None:
     say(f"{whole.name}: versions {', '.join(map(str, whole.versions))}")
     for alias, number in whole.aliases.items():
         say(f"  {alias} -> {number}")
-    task = f"{version.task}, " if version.task else ""
-    say(f"version {version.version}: {task}{accuracy_words(version.accuracy)}")
-    say(f"  {version.head} head on {version.backbone} ({' + '.join(version.endpoints)})")
+    say(f"version {version.version}: {_measured(version)}")
+    size = f", at {_size(version)} pixels" if version.input_size else ""
+    say(f"  {version.head} head on {version.backbone} ({' + '.join(version.endpoints)}){size}")
     say(f"  {version.example_count} examples of {version.dataset}/{version.dataset_version}")
     say(f"  labels: {', '.join(version.labels)}")
+
+
+def _measured(version: ModelVersion) -> str:
+    """What it does, and how well."""
+    if version.task == "detection":
+        return f"{version.task}, {map50_words(version.map50)}"
+    task = f"{version.task}, " if version.task else ""
+    return f"{task}{accuracy_words(version.accuracy)}"
+
+
+def _size(version: ModelVersion) -> str:
+    """Width by height, as people write it."""
+    return " x ".join(map(str, reversed(version.input_size)))
 
 
 @app.command()

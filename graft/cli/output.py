@@ -113,11 +113,20 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 
 def accuracy_words(accuracy: Interval | None) -> str:
     """An accuracy with its range, in words."""
-    if accuracy is None:
-        return "accuracy not measured: too few examples to hold any back"
-    low, high = share(accuracy.low), share(accuracy.high)
-    level = f"{100 * accuracy.level:g}%"
-    return f"accuracy {share(accuracy.estimate)} ({level} interval {low} to {high})"
+    return _measured("accuracy", accuracy, "examples")
+
+
+def map50_words(map50: Interval | None) -> str:
+    """A mean average precision at IoU 0.5 with its range, in words."""
+    return _measured("mAP50", map50, "pictures")
+
+
+def _measured(what: str, found: Interval | None, noun: str) -> str:
+    if found is None:
+        return f"{what} not measured: too few {noun} to hold any back"
+    level = f"{100 * found.level:g}%"
+    low, high = share(found.low), share(found.high)
+    return f"{what} {share(found.estimate)} ({level} interval {low} to {high})"
 
 
 Advance = Callable[[int], None]

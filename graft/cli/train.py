@@ -17,6 +17,7 @@ from graft.cli.output import (
     JsonFlag,
     accuracy_words,
     counted,
+    map50_words,
     note,
     print_json,
     progress,
@@ -26,6 +27,7 @@ from graft.cli.output import (
 from graft.client.blocking import Client
 from graft.client.datasets import Dataset
 from graft.client.jobs import Job, succeeded
+from graft.client.reports import Interval
 from graft.client.training import TrainingOptions
 from graft.content import display_path
 from graft.errors import Internal, InvalidArgument
@@ -108,9 +110,9 @@ def train(
     if not wait:
         print_json(job) if json else say(f"{job.id}  (`graft jobs watch {job.id}` follows it)")
     elif json:
-        print_json(_document(job, seconds))
+        print_json(_document(job, seconds, boxed=dataset.boxed))
     else:
-        _tell_model(job, seconds, model)
+        _tell_model(job, seconds, model, boxed=dataset.boxed)
         if dataset.multi_label:
             say(SEVERAL)
 
@@ -192,24 +194,30 @@ def _tell_report(client: Client, job: Job, dataset: Dataset) -> None:
             warn(text)
 
 
-def _document(job: Job, seconds: float) -> dict[str, object]:
+def _document(job: Job, seconds: float, *, boxed: bool) -> dict[str, object]:
     result = job.result
     if result is None:
         raise Internal(f"the job {job.id} SUCCEEDED without a result. Received: {job.name}")
-    accuracy = result.accuracy
     return {
         "model": job.model,
         "version": result.version,
-        "accuracy": accuracy
-        and {"estimate": accuracy.estimate, "low": accuracy.low, "high": accuracy.high},
+        "accuracy": _range(result.accuracy),
+        **({"map50": _range(result.map50)} if boxed else {}),
         "seconds": round(seconds, 3),
         "job": job.name,
     }
 
 
-def _tell_model(job: Job, seconds: float, model: str) -> None:
+def _range(found: Interval | None) -> dict[str, float] | None:
+    if found is None:
+        return None
+    return {"estimate": found.estimate, "low": found.low, "high": found.high}
+
+
+def _tell_model(job: Job, seconds: float, model: str, *, boxed: bool) -> None:
     result = job.result
     if result is None:
         raise Internal(f"the job {job.id} SUCCEEDED without a result. Received: {job.name}")
-    say(f"{model} version {result.version}: {accuracy_words(result.accuracy)}, {seconds:.1f} s")
+    told = map50_words(result.map50) if boxed else accuracy_words(result.accuracy)
+    say(f"{model} version {result.version}: {told}, {seconds:.1f} s")
     say(f"the report: graft report {model} --html report.html")

@@ -33,7 +33,8 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
-    """What came out; `accuracy` is None when there were too few examples to measure it."""
+    """What came out; `accuracy`, of a detector `map50` in its place (mean average precision at IoU
+    0.5), is None when there were too few examples to measure it."""
 
     model_version: str
     version: int
@@ -41,6 +42,7 @@ class TrainingResult:
     phases_s: dict[str, float]
     embedded_count: int
     cached_count: int
+    map50: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ def _result(result: training_job_pb2.TrainingResult) -> TrainingResult:
         phases_s={one.stage: one.duration.ToNanoseconds() / 1e9 for one in result.phases},
         embedded_count=result.embedded_count,
         cached_count=result.cached_count,
+        map50=optional_interval(result, "map50"),
     )
 
 

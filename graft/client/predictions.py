@@ -12,7 +12,7 @@ from typing import Any
 
 from graft.client.batches import REQUESTS_IN_FLIGHT, Batch, split
 from graft.client.connection import Connection
-from graft.client.detections import Detected
+from graft.client.detections import Detected, DetectedObject
 from graft.content import Item, item_name, load
 from graft.errors import GraftError
 from graft.names import VersionName, expand_servable
@@ -43,6 +43,11 @@ class Prediction:
     def version(self) -> int:
         """The number of the version that answered."""
         return VersionName.parse(self.model_version).version
+
+    @property
+    def objects(self) -> tuple[DetectedObject, ...] | None:
+        """Of a detector the things that it found, most certain first; else None."""
+        return None if self.detected is None else self.detected.objects
 
     @classmethod
     def from_proto(cls, answer: predictor_service_pb2.Prediction, model_version: str) -> Prediction:

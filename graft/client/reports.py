@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from google.protobuf import json_format
 
+from graft.detection.errors import ErrorCounts
 from graft.model.v1 import evaluation_pb2
 
 
@@ -35,8 +36,8 @@ def optional_interval(message: Any, field: str) -> Interval | None:
 class ClassReport:
     """How one class fares; a share is None where nothing could be measured.
 
-    `average_precision` and `threshold`, the score from which on the label is answered, are those of
-    a model of several labels an item; None of any other.
+    `average_precision` is that of a model of several labels an item, `threshold`, the score from
+    which on the label is answered, of such a model and of a detector; None of any other.
     """
 
     label: str
@@ -71,13 +72,37 @@ class Mistake:
 
 
 @dataclass(frozen=True, slots=True)
+class DetectionReport:
+    """How well a detector finds things, by COCO's mean average precision.
+
+    `map50`, at IoU 0.5, is None when there were too few pictures to hold any back. `errors`
+    are what the answers came to, over all classes. `outlook` says what more pictures would bring.
+    """
+
+    map50: Interval | None
+    map50_95: float
+    errors: ErrorCounts
+    outlook: str
+
+    @classmethod
+    def from_proto(cls, found: evaluation_pb2.DetectionEvaluation) -> DetectionReport:
+        """Read it off the wire."""
+        names = [field.name for field in fields(ErrorCounts)]
+        errors = {name: sum(getattr(one, name) for one in found.errors) for name in names}
+        return cls(
+            optional_interval(found, "map50"), found.map50_95, ErrorCounts(**errors), found.outlook
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """The honest report: every score comes from examples that were held out.
 
     `accuracy` is None when there were too few examples to hold any back (`method` is `none`).
     `document` is the whole report as plain data, under the names of evaluation.proto. Of a model of
     several labels an item `accuracy` is the share of items all of whose labels are answered and no
-    other, and `micro_f1` is over all labels together; of any other it is None.
+    other, and `micro_f1` is over all labels together; of any other it is None. Of a detector
+    `accuracy` is None, and `detection` tells how well it finds things.
     """
 
     model_version: str
@@ -95,6 +120,7 @@ class Evaluation:
     unknown_rate: float
     document: Mapping[str, Any]
     micro_f1: float | None = None
+    detection: DetectionReport | None = None
 
     @classmethod
     def from_proto(cls, report: evaluation_pb2.Evaluation) -> Evaluation:
@@ -120,6 +146,9 @@ class Evaluation:
             unknown_rate=report.unknown_rate,
             document=json_format.MessageToDict(report, preserving_proto_field_name=True),
             micro_f1=report.micro_f1 if report.several_labels else None,
+            detection=DetectionReport.from_proto(report.detection)
+            if report.HasField("detection")
+            else None,
         )
 
 

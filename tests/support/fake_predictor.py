@@ -6,17 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from graft.common.v1 import content_pb2
+from graft.common.v1 import box_pb2, content_pb2
 from graft.embedder.v1 import backbone_pb2, embedder_service_pb2_grpc
 from graft.embedder.v1 import embedder_service_pb2 as embedder_pb
 from graft.errors import GraftError, InvalidArgument
+from graft.names import VersionName
 from graft.predictor.v1 import predictor_service_pb2 as predictor_pb
 from graft.predictor.v1 import predictor_service_pb2_grpc
-from tests.support.fake_world import World, colour, find
+from tests.support.fake_world import World, colour, find, pixels
 
 
 class FakePredictor(predictor_service_pb2_grpc.PredictorServiceServicer):
-    """Answers with what the world says is detected, or the class whose mean colour is nearest."""
+    """Answers with what the world says is detected; else with the class whose mean colour is
+    nearest, a detector where such colours are."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -38,19 +40,18 @@ class FakePredictor(predictor_service_pb2_grpc.PredictorServiceServicer):
 
     def _answer(self, name: str, items: Any) -> dict[str, Any]:
         version = self._world.resolve(name)
-        means = self._world.means[str(version)]
         return {
             "model_version": str(version),
-            "predictions": [self._predict(means, item, n) for n, item in enumerate(items)],
+            "predictions": [self._predict(version, item, n) for n, item in enumerate(items)],
         }
 
     def _predict(
-        self, means: dict[str, Any], item: content_pb2.Content, number: int
+        self, version: VersionName, item: content_pb2.Content, number: int
     ) -> predictor_pb.Prediction:
-        """What the world says is found in an image; where it says nothing, the nearest class."""
         if item.image in self._world.detected:
             return predictor_pb.Prediction(detected=self._world.detected[item.image])
-        return _nearest(means, item, number)
+        answer = _found if str(version) in self._world.detectors else _nearest
+        return answer(self._world.means[str(version)], item, number)
 
     async def GetModel(self, request: Any, context: Any) -> Any:
         await self._world.enter(context)
@@ -101,6 +102,38 @@ def _nearest(
         unknown=bool(ranked[0][1] < 0.6),
         scores=[predictor_pb.LabelScore(label=label, score=score) for label, score in ranked],
     )
+
+
+def _found(
+    means: dict[str, Any], content: content_pb2.Content, number: int
+) -> predictor_pb.Prediction:
+    """Around the pixels whose colour is near a mean one, a box. Its score is how close they lie,
+    and where most are not so near, the thing is unknown."""
+    try:
+        seen = pixels(content)
+    except GraftError as error:
+        field = f"items[{number}].image"
+        raise InvalidArgument(f"{field}: {error}", reason=error.reason, field=field) from error
+    detected = predictor_pb.Detected(width=seen.shape[1], height=seen.shape[0])
+    for label, mean in means.items():
+        far = np.linalg.norm(seen - mean, axis=2)
+        rows, columns = np.nonzero(far < _NEAR)
+        if not len(rows):
+            continue
+        left, top = int(columns.min()), int(rows.min())
+        width, height = int(columns.max()) + 1 - left, int(rows.max()) + 1 - top
+        score = len(rows) / (width * height)
+        (detected.objects if score >= _SURE else detected.doubtful).add(
+            label=label,
+            score=score,
+            box=box_pb2.Box(left=left, top=top, width=width, height=height),
+            unknown=bool(np.median(far[rows, columns]) > _NEAR / 2),
+        )
+    return predictor_pb.Prediction(detected=detected)
+
+
+_NEAR = 60.0  # of 255 each colour
+_SURE = 0.5
 
 
 def _backbone() -> backbone_pb2.Backbone:

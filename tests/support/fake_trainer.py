@@ -21,7 +21,8 @@ from graft.trainer.v1 import dataset_service_pb2 as dataset_pb
 from graft.trainer.v1 import model_service_pb2 as models_pb
 from graft.trainer.v1 import trainer_service_pb2 as jobs_pb
 from services.common.paging import take_page
-from tests.support.fake_world import ACCURACY, World, borne, colour, find
+from tests.support import detected
+from tests.support.fake_world import ACCURACY, MAP50, World, borne, colour, find
 
 
 class FakeDatasets(dataset_service_pb2_grpc.DatasetServiceServicer):
@@ -156,11 +157,12 @@ class FakeJobs(trainer_service_pb2_grpc.TrainerServiceServicer):
 
     async def _finish(self, job: Any) -> None:
         version = self._world.publish(job.spec)
-        result = training_job_pb2.TrainingResult(
-            model_version=f"{job.spec.model}/versions/{version}",
-            version=version,
-            accuracy=ACCURACY,
-        )
+        name = f"{job.spec.model}/versions/{version}"
+        result = training_job_pb2.TrainingResult(model_version=name, version=version)
+        if name in self._world.detectors:
+            result.map50.CopyFrom(MAP50)
+        else:
+            result.accuracy.CopyFrom(ACCURACY)
         job.ClearField("progress")
         job.result.CopyFrom(result)
         await self._happen(job, state=training_job_pb2.JOB_STATE_SUCCEEDED, succeeded=result)
@@ -224,6 +226,8 @@ class FakeModels(model_service_pb2_grpc.ModelServiceServicer):
     async def GetEvaluation(self, request: Any, context: Any) -> Any:
         await self._world.enter(context)
         version = self._world.resolve(request.name)
+        if str(version) in self._world.detectors:
+            return models_pb.GetEvaluationResponse(evaluation=detected.report())
         report = evaluation_pb2.Evaluation(
             model_version=str(version),
             method="cross-validation",

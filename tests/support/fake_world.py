@@ -21,6 +21,7 @@ from services.common import image
 
 COLOURS = {"red": (250, 0, 0), "green": (0, 250, 0), "blue": (0, 0, 250)}
 ACCURACY = evaluation_pb2.Interval(estimate=0.9, low=0.8, high=0.95, level=0.95)
+MAP50 = evaluation_pb2.Interval(estimate=0.83, low=0.78, high=0.88, level=0.95)
 FEATURES = model_pb2.Features(backbone="backbones/fake", endpoints=["cut", "default"], dims=[8, 3])
 
 
@@ -48,6 +49,7 @@ class World:
         self.models: dict[str, model_pb2.Model] = {}
         self.means: dict[str, dict[str, Any]] = {}
         self.detected: dict[bytes, predictor_service_pb2.Detected] = {}  # by image
+        self.detectors: set[str] = set()  # versions that find things
         self.changed = asyncio.Condition()
 
     async def enter(self, context: Any) -> None:
@@ -68,10 +70,14 @@ class World:
         model.aliases["live"] = version
         colours: dict[str, list[Any]] = {}
         for one in self.data[spec.dataset]:
-            for label in borne(one):
+            for label in one.labels:
                 colours.setdefault(label, []).append(colour(one.content))
+            for box in one.boxes:
+                colours.setdefault(box.label, []).append(colour_in(one.content, box.box))
         means = {label: np.mean(found, axis=0) for label, found in sorted(colours.items())}
         name = f"{spec.model}/versions/{version}"
+        if any(one.boxes for one in self.data[spec.dataset]):
+            self.detectors.add(name)
         self.means[name], self.trained_on[name] = means, spec.dataset
         return version
 
@@ -90,15 +96,21 @@ class World:
 
     def describe(self, version: VersionName) -> model_pb2.ModelVersion:
         """A version as it is told."""
-        return model_pb2.ModelVersion(
+        found = model_pb2.ModelVersion(
             name=str(version),
             version=version.version,
             labels=list(self.means[str(version)]),
             features=FEATURES,
             head=model_pb2.Head(kind="class_mean"),
-            accuracy=ACCURACY,
             dataset=self.trained_on[str(version)],
         )
+        if str(version) in self.detectors:
+            found.task = model_pb2.TASK_DETECTION
+            found.features.input_size[:] = [8, 16]
+            found.map50.CopyFrom(MAP50)
+        else:
+            found.accuracy.CopyFrom(ACCURACY)
+        return found
 
 
 def borne(example: dataset_pb.Example) -> set[str]:
@@ -111,6 +123,18 @@ def find(known: dict[str, Any], name: str) -> Any:
     if name not in known:
         raise NotFound(f"there is no {name}. Received: {name!r}", metadata={"name": name})
     return known[name]
+
+
+def pixels(content: content_pb2.Content) -> Any:
+    """The pixels of an image file, float64 [h, w, 3]; raises what the real decoder does."""
+    return image.decode(content.image).astype(np.float64)
+
+
+def colour_in(content: content_pb2.Content, box: Any) -> Any:
+    """The mean colour within a box, float64 [3]."""
+    left, top = round(box.left), round(box.top)
+    right, bottom = round(box.left + box.width), round(box.top + box.height)
+    return pixels(content)[top:bottom, left:right].reshape(-1, 3).mean(axis=0)
 
 
 def colour(content: content_pb2.Content) -> Any:

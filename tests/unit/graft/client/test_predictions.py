@@ -162,3 +162,20 @@ async def test_evaluate_with_labels_unknown_to_the_model_names_both_sides(
         await client.evaluate("hues", [Example("b", "blue", RED)])
     with pytest.raises(graft.InvalidArgument, match="no example could be answered"):
         await client.evaluate("hues", [Example("b", "red", b"zz")])
+
+
+async def test_a_detector_answers_objects_and_any_other_model_none(client: AsyncClient) -> None:
+    scene = Image.new("RGB", (40, 20), (120, 120, 120))
+    scene.paste((200, 0, 0), (4, 2, 14, 10))
+    box, data = graft.Box(4, 2, 10, 8), encode(scene, "PNG")
+    other = graft.Box(20, 2, 10, 8)
+    drawing = graft.Drawing((graft.LabelledBox("red", box), graft.LabelledBox("grey", other)))
+    examples = [Example("s.png", (), data, drawing)]
+    await client.import_examples("things", examples)
+    await client.wait((await client.train("things")).name)
+    found, plain = (await client.predict_many(["things", "hues"], [data])).values()
+    assert plain[0].objects is None
+    assert found[0].detected is not None
+    assert (found[0].detected.width, found[0].detected.height) == (40, 20)
+    assert graft.DetectedObject("red", 1.0, box) in (found[0].objects or ())
+    assert [one.label for one in found[0].detected.doubtful] == []
