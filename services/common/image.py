@@ -107,15 +107,18 @@ def inspect(data: bytes, *, limits: ImageLimits = DEFAULT_LIMITS) -> ImageInfo:
         return ImageInfo(_format(image), width, height, frames)
 
 
-def upright_size(data: bytes, *, limits: ImageLimits = DEFAULT_LIMITS) -> tuple[int, int]:
-    """Width and height of the picture that `decode` answers; raises what it raises.
+def upright_size(
+    data: bytes, decoded: Image.Image, *, limits: ImageLimits = DEFAULT_LIMITS
+) -> tuple[int, int]:
+    """Width and height, upright, of a file of which `decode_picture` answered `decoded`.
 
-    Only a JPEG tells by its header alone: a PNG may carry its orientation behind the pixels.
+    A JPEG may have been decoded smaller; its header tells. Of others the header does not: a PNG may
+    carry its orientation behind the pixels.
     """
-    if data.startswith(_JPEG):
-        info = inspect(data, limits=limits)
-        return info.width, info.height
-    return decode_picture(data, limits=limits).size
+    if not data.startswith(_JPEG):
+        return decoded.size
+    info = inspect(data, limits=limits)
+    return info.width, info.height
 
 
 def decode(

@@ -6,7 +6,7 @@ import hashlib
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from graft.boxes import Drawing
 from graft.content import MAX_TEXT_BYTES
@@ -34,16 +34,17 @@ def judge(example: pb.Example, limits: image.ImageLimits = image.DEFAULT_LIMITS)
     key = key_of([part for part in (picture, text) if part])
     path = _cut(example.path, MAX_PATH_BYTES)
     labels = tuple(sorted(set(example.labels)))
-    why, several = _fault(example), False
+    why, several, size = _fault(example), False, (0, 0)
     if picture and not why:
-        why, picture, several = _image_looked_at(picture, limits)
+        why, picture, several, size = _image_looked_at(picture, limits)
         why = f"its image: {why}" if why and text else why
     if text and not why:
         why, text = _text_looked_at(text)
         why = f"its text: {why}" if why and picture else why
-    fitted, size = Fitted(""), (0, 0)
-    if picture and not (why or labels or text):
-        size = image.upright_size(picture.content, limits=limits)
+    fitted = Fitted("")
+    if labels or text:
+        size = (0, 0)
+    elif not why:
         fitted = fit(Drawing.from_proto(example), *size)
         why = fitted.why
     if why:
@@ -117,17 +118,26 @@ def _fault_of_boxes(example: pb.Example) -> str:
     return ""
 
 
-def _image_looked_at(part: Part, limits: image.ImageLimits) -> tuple[str, Part, bool]:
-    """What is wrong with the pixels, or nothing, the part with their sketch, and whether the file
-    holds several pictures.
+class _Looked(NamedTuple):
+    """What is wrong with the pixels of an image, or nothing, the part with their sketch, whether
+    the file holds several pictures, and the width and height of the upright one."""
 
-    A JPEG is decoded as small as the sketch allows: every byte of it is read all the same.
-    """
+    why: str
+    part: Part
+    several: bool = False
+    size: tuple[int, int] = (0, 0)
+
+
+def _image_looked_at(part: Part, limits: image.ImageLimits) -> _Looked:
+    """A JPEG is decoded as small as the sketch allows: every byte of it is read all the same."""
     try:
-        sketch = draw(image.decode_picture(part.content, limits=limits, size_hint=DECODE_SIZE))
+        picture = image.decode_picture(part.content, limits=limits, size_hint=DECODE_SIZE)
+        size = image.upright_size(part.content, picture, limits=limits)
+        sketch = draw(picture)
     except GraftError as error:
-        return error.message, part, False
-    return "", replace(part, sketch=sketch), _has_several(part.content, limits)
+        return _Looked(error.message, part)
+    several = _has_several(part.content, limits)
+    return _Looked("", replace(part, sketch=sketch), several, size)
 
 
 def _text_looked_at(part: Part) -> tuple[str, Part]:
