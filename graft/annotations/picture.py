@@ -39,7 +39,7 @@ class Picture:
         elif len(self._boxes) == MAX_BOXES:
             self.fault(place, f"a picture has at most {MAX_BOXES} boxes", "one more")
         else:
-            self._boxes.append(LabelledBox(label, box, crowd, origin))
+            self._boxes.append(LabelledBox(label, box, crowd, place))
 
     def fault(self, place: str, why: str, received: Any) -> None:
         """Note that what stands at `place` cannot be right."""

@@ -30,8 +30,8 @@ def test_boxes_of_a_document(folder: Path) -> None:
     assert (first.path, first.source, second.path) == ("a.png", folder / "a.png", "b.png")
     assert first.drawing is not None
     assert first.drawing.boxes == (
-        LabelledBox("cat", Box(1, 2.5, 30, 40), origin="annotation 17"),
-        LabelledBox("dog", Box(5, 5, 6, 7), crowd=True, origin="annotation 18"),
+        LabelledBox("cat", Box(1, 2.5, 30, 40), origin="boxes.json annotation 17"),
+        LabelledBox("dog", Box(5, 5, 6, 7), crowd=True, origin="boxes.json annotation 18"),
     )
     assert (first.drawing.width, first.drawing.height) == (640, 480)
     assert boxes(second) == []

@@ -24,7 +24,8 @@ def test_a_row_is_a_box_and_one_without_shows_nothing(folder: Path) -> None:
     assert (first.path, first.source) == ("a.png", folder / "a.png")
     assert boxes(first) == [("cat", Box(1, 2, 3.5, 4)), ("dog", Box(5, 6, 7, 8))]
     assert first.drawing is not None
-    assert [one.origin for one in first.drawing.boxes] == ["row 1 (line 2)", "row 3 (line 4)"]
+    origins = [one.origin for one in first.drawing.boxes]
+    assert origins == ["m.csv row 1 (line 2)", "m.csv row 3 (line 4)"]
     assert (second.path, boxes(second)) == ("in/b.png", [])
 
 

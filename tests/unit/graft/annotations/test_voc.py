@@ -37,8 +37,10 @@ def test_boxes_of_a_folder(root: Path) -> None:
     assert (first.path, first.source) == ("JPEGImages/a.jpg", root / "JPEGImages" / "a.jpg")
     assert first.drawing is not None
     assert first.drawing.boxes == (
-        LabelledBox("cat", Box(10, 20, 20, 30), origin="object 1"),
-        LabelledBox("dog", Box(11.5, 20, 18.5, 30), crowd=True, origin="object 2"),
+        LabelledBox("cat", Box(10, 20, 20, 30), origin="Annotations/a.xml object 1"),
+        LabelledBox(
+            "dog", Box(11.5, 20, 18.5, 30), crowd=True, origin="Annotations/a.xml object 2"
+        ),
     )
     assert (first.drawing.width, first.drawing.height) == (640, 480)
     assert (second.source, boxes(second)) == (root / "JPEGImages" / "b.PNG", [])

@@ -23,7 +23,7 @@ def test_boxes_of_a_folder(root: Path) -> None:
     assert boxes(first) == [("dog", Box(0.375, 0.25, 0.25, 0.5)), ("cat", Box(0, 0, 0.25, 0.5))]
     assert first.drawing is not None
     assert first.drawing.relative
-    assert [one.origin for one in first.drawing.boxes] == ["line 1", "line 3"]
+    assert [one.origin for one in first.drawing.boxes] == ["a.txt line 1", "a.txt line 3"]
     assert boxes(second) == []
 
 
