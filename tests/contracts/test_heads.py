@@ -53,6 +53,7 @@ def _familiarity(below: float) -> Familiarity:
 
 RAW, UNIT = Blocks.raw(DIM), Blocks.unit(DIM)
 JOINED = Blocks((Block(11, 2.0, root=True), Block(4, 0.0, root=True), Block(9, 0.5)))
+LACKING = Blocks(JOINED.blocks, _random(DIM, seed=5))
 
 THRESHOLDS = np.array([0.3, 0.5, 0.9], np.float32)
 SEVERAL = Calibration(0.7, -0.2, THRESHOLDS)
@@ -63,6 +64,7 @@ VARIANTS: dict[str, Head] = {
     "linear-joined": _linear(JOINED),
     "linear-calibrated": _linear(UNIT).calibrated(Calibration(0.4), _familiarity(0.5)),
     "linear-joined-calibrated": _linear(JOINED).calibrated(Calibration(0.4), _familiarity(-4.0)),
+    "linear-lacking": _linear(LACKING).calibrated(Calibration(0.4), _familiarity(-4.0)),
     "class_mean": _class_mean(UNIT),
     "class_mean-joined": _class_mean(JOINED),
     "class_mean-calibrated": _class_mean(UNIT).calibrated(Calibration(2.5), _familiarity(0.5)),

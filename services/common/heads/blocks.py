@@ -4,12 +4,17 @@ Each block (the vector of one endpoint) is brought to a length of its own, so th
 others; a block that is never negative (averages of rectified activations) may have its root taken
 first, which evens out the few large values among them (the Hellinger map: Arandjelovic and
 Zisserman, 2012, "Three things everyone should know to improve object retrieval").
+
+Where items have an image and a text, either may be missing: its blocks come as zeros, and the mean
+of the examples' features stands in for them. To a linear head that is no evidence either way: its
+answer is the one expected of what is not known (mean imputation; Little and Rubin, Statistical
+Analysis with Missing Data). Zeros would be evidence, since lengths of 1 lie far from the origin.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -19,6 +24,7 @@ from graft.errors import DataLoss
 from services.common.heads.base import Arrays, Floats, l2_normalise, take
 
 BLOCKS = "blocks"
+ABSENT = "blocks_absent"
 
 
 @dataclass(frozen=True)
@@ -31,11 +37,20 @@ class Block:
     root: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Blocks:
-    """The blocks of a joined vector, in their order."""
+    """The blocks of a joined vector, in their order. `absent` float32 `[dim]`: the features that
+    stand in for a block of zeros; None where none can be missing, and zeros are features."""
 
     blocks: tuple[Block, ...]
+    absent: Floats | None = None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Blocks) or self.blocks != other.blocks:
+            return False
+        if self.absent is None or other.absent is None:
+            return self.absent is other.absent
+        return np.array_equal(self.absent, other.absent)
 
     @classmethod
     def raw(cls, dim: int) -> Self:
@@ -55,28 +70,53 @@ class Blocks:
     def features(self, x: Floats) -> Floats:
         """The features float32 `[n, dim]` of vectors float32 `[n, dim]`.
 
-        A block of zeros stays zero; one that is too long for float32 becomes NaN.
+        A block of zeros stays zero unless it is taken for a missing one; one that is too long for
+        float32 becomes NaN.
         """
-        if len(self.blocks) == 1:
-            return _features(x, self.blocks[0])
-        parts, start = [], 0
+        parts = []
+        for block, place in self.places():
+            part = _features(x[:, place], block)
+            if self.absent is not None:
+                part = np.where(x[:, place].any(axis=1, keepdims=True), part, self.absent[place])
+            parts.append(part)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+    def places(self) -> Iterator[tuple[Block, slice]]:
+        """Each block, and where its numbers stand in a joined vector."""
+        start = 0
         for block in self.blocks:
-            parts.append(_features(x[:, start : start + block.dim], block))
+            yield block, slice(start, start + block.dim)
             start += block.dim
-        return np.concatenate(parts, axis=1)
+
+    def with_absent(self, x: Floats) -> Self:
+        """The same blocks with the mean features of the vectors `x` `[n, dim]` for missing ones.
+        Block by block it is taken over those that have it; zeros where none has."""
+        means = []
+        for block, place in self.places():
+            having = x[x[:, place].any(axis=1), place]
+            found = _features(having, block).mean(axis=0, dtype=np.float64) if len(having) else None
+            means.append(np.zeros(block.dim) if found is None else found)
+        return replace(self, absent=np.concatenate(means).astype(np.float32))
 
     def to_arrays(self) -> Arrays:
-        """Float32 `[blocks, 3]`: length of the vector, length scaled to, root taken."""
-        rows = [[block.dim, block.length, block.root] for block in self.blocks]
-        return {BLOCKS: np.array(rows, np.float32)}
+        """Float32 `[blocks, 3]`: length of the vector, length scaled to, root taken; with `absent`
+        `[blocks, 4]`, a last column of ones saying that it is beside them."""
+        rows = np.array([[b.dim, b.length, b.root] for b in self.blocks], np.float32)
+        if self.absent is None:
+            return {BLOCKS: rows}
+        ones = np.ones((len(rows), 1), np.float32)
+        return {BLOCKS: np.concatenate([rows, ones], axis=1), ABSENT: self.absent}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """The inverse of `to_arrays`; DataLoss when the array does not fit."""
-        rows = take(arrays, BLOCKS, -1, 3)
+        shape = arrays[BLOCKS].shape if BLOCKS in arrays else ()
+        lacking = len(shape) == 2 and shape[1] == 4
+        rows = take(arrays, BLOCKS, -1, 3 + lacking)
         if not len(rows) or (rows < 0).any() or (rows[:, 0] < 1).any():
             raise DataLoss(f"the array {BLOCKS!r} of a head names no blocks; train again")
-        return cls(tuple(Block(int(dim), float(n), bool(root)) for dim, n, root in rows))
+        made = cls(tuple(Block(int(row[0]), float(row[1]), bool(row[2])) for row in rows))
+        return replace(made, absent=take(arrays, ABSENT, made.dim)) if lacking else made
 
 
 def _features(x: Floats, block: Block) -> Floats:

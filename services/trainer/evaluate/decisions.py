@@ -32,12 +32,14 @@ def _cut(result: SearchResult, rows: Sequence[CandidateRow]) -> pb.Decision | No
     """The last layer alone against the best of the others, by the head that was tried on all."""
     tried_on_all = "lda" if any(row.kind == "lda" for row in rows) else "ridge"
     quick = [row for row in rows if row.kind == tried_on_all and "views" not in row.parameters]
-    last = _lowest(row for row in quick if row.parameters.get("cut") == str(LAST))
-    other = _lowest(row for row in quick if row.parameters.get("cut") != str(LAST))
+    first = quick[0].parameters.get("cut", "") if quick else ""  # that of the last layers
+    last = _lowest(row for row in quick if row.parameters.get("cut") == first)
+    other = _lowest(row for row in quick if row.parameters.get("cut") != first)
     if last is None or other is None:
         return None
     choice = " + ".join(result.endpoints)
-    told = f"{_loss(last)} for the last layer alone, {_loss(other)} for {other.parameters['cut']}"
+    plain = "the last layer alone" if first == str(LAST) else first
+    told = f"{_loss(last)} for {plain}, {_loss(other)} for {other.parameters['cut']}"
     if _value(other) < _value(last):
         meaning = (
             "Earlier layers know something about these classes that the last one, which is made "

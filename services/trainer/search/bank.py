@@ -1,9 +1,10 @@
-"""What a search may look at: the vectors of all endpoints of one backbone, of the same examples."""
+"""What a search may look at: the vectors of the same examples at all endpoints of one backbone, or
+of one backbone for each part of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from services.common.heads.base import Floats
 from services.common.heads.blocks import Block, Blocks
 from services.trainer.fitters.base import Truth, class_counts, several
-from services.trainer.search.cuts import DEFAULT, Cut
+from services.trainer.search import part_cuts
+from services.trainer.search.cuts import DEFAULT, LAST, Cut, candidate_cuts
 from services.trainer.search.examples import Examples, Indices
 
 Vectors = NDArray[np.floating[Any]]
@@ -20,10 +22,12 @@ Vectors = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Bank:
-    """n labelled examples as one backbone sees them.
+    """n labelled examples as one backbone sees them, or one for the images and one for the texts.
 
     `vectors` holds float16 or float32 `[n, dim]` for each endpoint, ordered from early to late;
-    `views` the same for views of the pictures. `y`, `labels` and `groups` as in Examples.
+    `views` the same for views of the pictures. `y`, `labels` and `groups` as in Examples. With
+    `joint` the endpoints are named by part (see part_cuts), and a part that an example lacks is
+    zeros at each of its endpoints.
     """
 
     vectors: Mapping[str, Vectors]
@@ -31,6 +35,7 @@ class Bank:
     labels: tuple[str, ...]
     groups: Indices
     views: Mapping[str, Mapping[str, Vectors]] = field(default_factory=dict)
+    joint: bool = False
 
     @classmethod
     def of(cls, examples: Examples) -> Self:
@@ -47,10 +52,31 @@ class Bank:
         """Whether an example may bear several labels, or none."""
         return several(self.y)
 
+    @property
+    def last(self) -> Cut:
+        """The cut at the last layer, or at the last layers of both parts."""
+        return part_cuts.last_of(tuple(self.vectors)) if self.joint else LAST
+
+    @property
+    def cut_rounds(self) -> int:
+        """In how many rounds cuts are compared."""
+        return part_cuts.STEPS if self.joint else 1
+
+    @property
+    def cut_count(self) -> int:
+        """How many cuts are compared in all rounds."""
+        names = tuple(self.vectors)
+        return part_cuts.count_of(names) if self.joint else len(candidate_cuts(names))
+
+    def cuts(self, number: int, best: Cut) -> tuple[Cut, ...]:
+        """The cuts of round `number`, from 0, given the best of those before."""
+        names = tuple(self.vectors)
+        return part_cuts.cuts_of(names, number, best) if self.joint else candidate_cuts(names)
+
     def blocks(self, cut: Cut, *, root: bool = True) -> Blocks:
         """How the joined vectors of a cut become features. With `root` it is taken of the blocks
         that are never negative."""
-        return Blocks(
+        blocks = Blocks(
             tuple(
                 Block(
                     self.vectors[name].shape[1],
@@ -60,6 +86,7 @@ class Bank:
                 for name, length in zip(cut.endpoints, cut.lengths, strict=True)
             )
         )
+        return blocks.with_absent(self.joined(cut)) if self.joint else blocks
 
     def joined(self, cut: Cut, view: str = "") -> Floats:
         """The vectors of a cut, float32 `[n, dim]`, as the predictor will get them."""
@@ -75,7 +102,13 @@ class Bank:
     def part(self, rows: Indices) -> Bank:
         """The bank of some of the examples; every label must still occur."""
         views = {name: _rows(vectors, rows) for name, vectors in self.views.items()}
-        return Bank(_rows(self.vectors, rows), self.y[rows], self.labels, self.groups[rows], views)
+        return replace(
+            self,
+            vectors=_rows(self.vectors, rows),
+            y=self.y[rows],
+            groups=self.groups[rows],
+            views=views,
+        )
 
 
 def _rows(vectors: Mapping[str, Vectors], rows: Indices) -> dict[str, Vectors]:

@@ -13,6 +13,7 @@ from services.common.heads.blocks import Block, Blocks
 from services.common.heads.head import Head
 from services.common.heads.linear import LinearHead
 from services.trainer.fitters.base import FitError, Indices, Truth, repeated
+from services.trainer.search import part_cuts
 from services.trainer.search.bank import Bank
 from services.trainer.search.held_out import Contender, Trial, fit_all
 from services.trainer.search.judge import judge_of
@@ -77,7 +78,7 @@ def _average(members: Sequence[Trial], bank: Bank, items: Indices) -> Delivered:
     """One linear head that answers as the mean of the members' calibrated logits.
 
     A weight on a block of length l is l times that on the block of length 1, so that heads of
-    several cuts add up on the blocks of all of them.
+    several cuts add up on the blocks of all of them; those of one part stand together.
     """
     y, judge = bank.y[items], judge_of(bank.y)
     heads = []
@@ -87,27 +88,33 @@ def _average(members: Sequence[Trial], bank: Bank, items: Indices) -> Delivered:
         calibration = judge.calibration(trial.held_out.log_proba, y)
         heads.append((_fit(trial, trial.contender, bank), calibration))
     endpoints = tuple(dict.fromkeys(name for made, _ in heads for name in made.endpoints))
+    if bank.joint:
+        endpoints = tuple(sorted(endpoints, key=lambda name: part_cuts.split(name)[0]))
     weight = {name: np.zeros((0, 0)) for name in endpoints}
     blocks: dict[str, Block] = {}
+    absent: dict[str, Floats] = {}
     bias = np.zeros(len(bank.labels))
     for made, calibration in heads:
         head = made.head
         assert isinstance(head, LinearHead)
         share = 1 / (len(heads) * calibration.temperature)
         bias = bias + share * head.bias + calibration.offset / len(heads)
-        start = 0
-        for name, block in zip(made.endpoints, head.blocks.blocks, strict=True):
-            part = share * block.length * head.weight[start : start + block.dim].astype(np.float64)
+        for name, (block, place) in zip(made.endpoints, head.blocks.places(), strict=True):
+            part = share * block.length * head.weight[place].astype(np.float64)
             weight[name] = weight[name] + part if weight[name].size else part
             blocks[name] = Block(block.dim, 1.0, block.root)
-            start += block.dim
+            if head.blocks.absent is not None:
+                absent[name] = head.blocks.absent[place] / np.float32(block.length)
     joined = np.concatenate([weight[name] for name in endpoints])
     return Delivered(
         LinearHead(
             bank.labels,
             np.ascontiguousarray(joined, dtype=np.float32),
             bias.astype(np.float32),
-            blocks=Blocks(tuple(blocks[name] for name in endpoints)),
+            blocks=Blocks(
+                tuple(blocks[name] for name in endpoints),
+                np.concatenate([absent[name] for name in endpoints]) if absent else None,
+            ),
         ),
         endpoints,
     )

@@ -2,6 +2,7 @@
 
 1. The cut: discriminant analysis, the quickest head that is nearly the best, on every cut. Where an
    item may have several labels, ridge regression, which tells all of them by one decomposition.
+   Where there are images with texts, the cut of one part after the other, then their weights.
 2. The head: the other kinds, on the best cut.
 3. The finalists: the best of each kind answer the further repeats of the cross-validation.
 4. Averages of finalists, which cost nothing more.
@@ -30,7 +31,7 @@ from services.trainer.search.candidates import (
     Mlp,
     Ridge,
 )
-from services.trainer.search.cuts import LAST, Cut, candidate_cuts
+from services.trainer.search.cuts import Cut
 from services.trainer.search.held_out import Contender, HeldOut, Trial, Watch, run_trials
 from services.trainer.search.judge import judge_of
 from services.trainer.search.select import Scores, best, excess, score
@@ -68,11 +69,13 @@ class Rounds:
     scores: list[Scores | None] = field(default_factory=list)
     untried: list[tuple[HeadSpec, About, str]] = field(default_factory=list)
     held_bytes: int = 0
+    cuts: dict[str, Cut] = field(default_factory=dict)  # those that were compared
 
     def run(self) -> int:
         """Run all rounds; the index of the trial that is taken, -1 when every one failed."""
         if not self.root:
-            self._try_all([Ridge()] if self.bank.several else [Ridge(), ClassMeans()], LAST)
+            families: list[Family] = [Ridge(), *([] if self.bank.several else [ClassMeans()])]
+            self._try_all(families, self.bank.last)
         else:
             self._compare_cuts()
             self._compare_heads(self._best_cut())
@@ -109,20 +112,24 @@ class Rounds:
         return gap <= NEAR * error
 
     def _compare_cuts(self) -> None:
-        for cut in candidate_cuts(tuple(self.bank.vectors)):
-            self._try_all([self._quick], cut)
+        for number in range(self.bank.cut_rounds):
+            for cut in self.bank.cuts(number, self._best_cut()):
+                self.cuts[str(cut)] = cut
+                self._try_all([self._quick], cut)
 
     @property
     def _quick(self) -> Family:
         return Ridge() if self.bank.several else Lda()
 
     def _compare_heads(self, cut: Cut) -> None:
+        last = self.bank.last
         self._try_all([Logistic()] if self.bank.several else [Ridge(), Logistic()], cut)
         if self.bank.views:
             self._try(self._quick, cut, views=True)
         if not self.bank.several:
-            self._try_all([ClassMeans()], LAST)
-        self._try(Logistic(unit=float(self._dim(LAST))), LAST, standard=True)
+            self._try_all([ClassMeans()], last)
+        if not self.bank.joint:  # where features are left as they are, the longer part is heard
+            self._try(Logistic(unit=float(self._dim(last))), last, standard=True)
         if not self.bank.several and np.median(self.bank.class_counts) >= MIN_FOR_MLP:
             self._try_all([Mlp(self.seed, self.watch.check)], cut)
 
@@ -131,9 +138,9 @@ class Rounds:
 
     def _best_cut(self) -> Cut:
         """The cut of the lowest loss so far."""
-        chosen = dict(self.trials[max(best(self.scores), 0)].about).get("cut", "")
-        cuts = {str(cut): cut for cut in candidate_cuts(tuple(self.bank.vectors))}
-        return cuts.get(chosen, LAST)
+        lowest = best(self.scores)
+        chosen = dict(self.trials[lowest].about).get("cut", "") if lowest >= 0 else ""
+        return self.cuts.get(chosen, self.bank.last)
 
     def _try_all(self, families: Iterable[Family], cut: Cut) -> None:
         for family in families:

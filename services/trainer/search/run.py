@@ -18,7 +18,6 @@ from services.trainer.fitters.ridge import fit_ridge
 from services.trainer.search import many
 from services.trainer.search.bank import Bank
 from services.trainer.search.candidates import HeadSpec, Ridge
-from services.trainer.search.cuts import LAST, candidate_cuts
 from services.trainer.search.deliver import Refit, deliver, refit_of
 from services.trainer.search.examples import Examples, check
 from services.trainer.search.held_out import HeldOut, Trial, Watch, measured_items
@@ -115,7 +114,7 @@ def search(
     settings = settings or SearchSettings()
     if len(bank.y) > MAX_COMPARED:
         return _search_many(bank, settings, progress, cancelled, enough)
-    check(bank.examples(LAST))
+    check(bank.examples(bank.last))
     plan = stratified_folds(
         bank.y, bank.groups, folds=FOLDS, repeats=_repeats(len(bank.y)), seed=settings.seed
     )
@@ -193,14 +192,14 @@ def _repeats(n: int) -> int:
 
 
 def _candidates(bank: Bank) -> int:
-    return 8 * (len(candidate_cuts(tuple(bank.vectors))) + 3)
+    return 8 * (bank.cut_count + 3)
 
 
 def _fits(bank: Bank, plan: SplitPlan) -> int:
     """About how many fits there will be, for the progress."""
     median = np.median(bank.class_counts)
     first = plan.repeats if len(bank.y) <= FEW else 1
-    cuts = len(candidate_cuts(tuple(bank.vectors)))
+    cuts = bank.cut_count
     heads = 2 if bank.several else 4 + bool(median >= MIN_FOR_MLP)
     tried = cuts + heads + bool(bank.views)
     if median < MIN_TO_COMPARE:
@@ -288,24 +287,24 @@ def _untried(rounds: Rounds) -> list[CandidateRow]:
 
 def _unmeasured(bank: Bank, plan: SplitPlan, progress: Callable[[int, int], None]) -> SearchResult:
     """No class has two groups of examples: one kind of head, and no number to show for it."""
-    began = time.perf_counter()
+    began, last = time.perf_counter(), bank.last
     try:
-        space = Space.of(bank, LAST, root=False)
+        space = Space.of(bank, last, root=False)
         head = space.head(fit_ridge(space.z, bank.y, len(bank.labels)), bank.labels)
     except FitError as cause:
         raise Internal(f"no head could be fitted: {cause}") from cause
     spec: HeadSpec = Ridge().specs[0]
     reason = "taken: no class has two different examples, so that nothing can be compared"
     seconds = time.perf_counter() - began
-    row = CandidateRow(spec.kind, {"cut": str(LAST)}, None, None, None, seconds, True, reason)
+    row = CandidateRow(spec.kind, {"cut": str(last)}, None, None, None, seconds, True, reason)
     progress(1, 1)
     thresholds = np.full(len(bank.labels), EVEN, np.float32) if bank.several else None
     return SearchResult(
         head=head.calibrated(Calibration(ALONE_TEMPERATURE, 0.0, thresholds)),
-        endpoints=LAST.endpoints,
+        endpoints=last.endpoints,
         kept=np.arange(len(bank.y)),
-        examples=_examples(bank, head, LAST.endpoints),
-        parameters={"method": spec.kind, "cut": str(LAST)},
+        examples=_examples(bank, head, last.endpoints),
+        parameters={"method": spec.kind, "cut": str(last)},
         rows=(row,),
         plan=plan,
         held_out=None,

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from graft.errors import DataLoss
 from services.common.heads.base import Floats
-from services.common.heads.blocks import BLOCKS, Block, Blocks
+from services.common.heads.blocks import ABSENT, BLOCKS, Block, Blocks
 
 JOINED = Blocks((Block(3, 2.0, root=True), Block(2, 0.0), Block(4, 0.25)))
+LACKING = Blocks(JOINED.blocks, np.arange(9, dtype=np.float32))
 
 
 def _random(*shape: int, seed: int = 0) -> Floats:
@@ -79,6 +80,37 @@ def test_a_block_of_zeros_stays_zero_and_leaves_the_others() -> None:
     np.testing.assert_array_equal(z[0, :5], JOINED.features(_random(2, 9))[0, :5])
 
 
+def test_the_mean_of_the_examples_stands_in_for_a_block_that_is_missing() -> None:
+    x = _random(6, 9)
+    x[:2, 5:] = 0
+    blocks = JOINED.with_absent(x)
+    z, plain = blocks.features(x), JOINED.features(x)
+    np.testing.assert_array_equal(z[2:], plain[2:])
+    np.testing.assert_array_equal(z[:, :5], plain[:, :5])
+    np.testing.assert_allclose(z[:2, 5:], [plain[2:, 5:].mean(axis=0)] * 2, rtol=1e-5)
+    assert blocks.features(_random(0, 9)).shape == (0, 9)
+
+
+def test_what_no_example_has_is_zeros_when_it_is_missing() -> None:
+    x = np.zeros((2, 9), np.float32)
+    np.testing.assert_array_equal(JOINED.with_absent(x).features(x), 0)
+
+
+def test_a_block_that_is_no_number_is_not_taken_for_a_missing_one() -> None:
+    x = _random(1, 9)
+    x[0, 5:] = np.nan
+    assert np.isnan(LACKING.features(x)[0, 5:]).all()
+
+
+def test_blocks_with_something_for_missing_ones_differ_from_those_without() -> None:
+    assert LACKING != JOINED
+    assert LACKING == Blocks(JOINED.blocks, np.arange(9, dtype=np.float32))
+    arrays = LACKING.to_arrays()
+    del arrays[ABSENT]
+    with pytest.raises(DataLoss, match=ABSENT):
+        Blocks.from_arrays(arrays)
+
+
 def test_a_block_too_long_for_a_float_becomes_nan_and_never_zeros() -> None:
     x = _random(2, 9)
     x[1, 5:] = 3e38
@@ -98,7 +130,7 @@ def test_the_input_is_not_modified() -> None:
     np.testing.assert_array_equal(x, _random(5, 9))
 
 
-@pytest.mark.parametrize("blocks", [Blocks.raw(3), Blocks.unit(1280), JOINED])
+@pytest.mark.parametrize("blocks", [Blocks.raw(3), Blocks.unit(1280), JOINED, LACKING])
 def test_arrays_round_trip(blocks: Blocks) -> None:
     arrays = blocks.to_arrays()
     assert arrays[BLOCKS].dtype == np.float32
