@@ -23,7 +23,8 @@ from graft.embedder.v1 import backbone_pb2
 from graft.model.v1 import evaluation_pb2
 from services.trainer.assessment import Subject, assess
 from services.trainer.evaluate.proto import Source
-from services.trainer.pipeline import DEFAULT_BUDGET_S, SEARCH_SHARE
+from services.trainer.pipeline import SEARCH_SHARE
+from services.trainer.running import DEFAULT_BUDGET_S
 from services.trainer.search.bank import Bank
 from services.trainer.search.cuts import DEFAULT
 from services.trainer.search.run import SearchSettings, search

@@ -132,6 +132,12 @@ def read_manifest(store: Store, version: VersionName) -> model_pb2.ModelVersion:
     return manifest
 
 
+def parts_of(manifest: model_pb2.ModelVersion) -> list[model_pb2.Features]:
+    """What a version was fitted on: of images with texts the images first, else one alone."""
+    both = manifest.HasField("text_features")
+    return [manifest.features, manifest.text_features] if both else [manifest.features]
+
+
 def read_head(store: Store, manifest: model_pb2.ModelVersion) -> Head:
     """Read the head of a version; DataLoss when the arrays are not those of the manifest."""
     key = layout.arrays(VersionName.parse(manifest.name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -20,11 +20,15 @@ from services.common.heads.head import Head
 from services.predictor import answers
 from services.predictor.embedding import Deadline, Embedded, Embedder
 from services.predictor.head_cache import HeadCache
+from services.predictor.parts import Given, Kind, give, plain
 from services.predictor.served import Name, Revision, Route, Servable
 from services.predictor.source import Source
 from services.predictor.stages import Stages
 
 T = TypeVar("T")
+
+Vectors = dict[tuple[str, Kind, str], Floats]
+"""Vectors `[items, dim]` by backbone, part of the items that it was given, and endpoint."""
 
 _parse = lru_cache(maxsize=4096)(parse_servable)
 
@@ -82,7 +86,7 @@ class Router:
             stages.end("resolve")
             vectors = await self._embed(distinct, items, deadline, stages)
             stages.end("embed")
-            answered = await self._apply(distinct, heads, vectors)
+            answered = await self._apply(distinct, heads, items, vectors)
         stages.end("head")
         labelled = [Labelled(one.text, answered[one.revision]) for one in servables]
         return labelled, stages.timings
@@ -104,33 +108,53 @@ class Router:
         items: Sequence[content_pb2.Content],
         deadline: Deadline,
         stages: Stages,
-    ) -> dict[tuple[str, str], Floats]:
-        """The vectors of each (backbone, endpoint): one call a backbone, all at once."""
-        wanted: dict[str, list[str]] = {}
-        for route in (servable.route for servable in servables):
-            endpoints = wanted.setdefault(route.backbone, [])
-            endpoints += [name for name in route.endpoints if name not in endpoints]
+    ) -> Vectors:
+        """One call for each backbone and part of the items that it is given, all at once."""
+        wanted: dict[tuple[str, Kind], dict[str, int]] = {}
+        for leg in (leg for servable in servables for leg in servable.route.legs):
+            kind = plain(items, leg.kind)
+            endpoints = wanted.setdefault((leg.backbone, kind), {})
+            endpoints |= zip(leg.endpoints, leg.dims, strict=True)
+        given = {kind: give(items, kind) for _, kind in wanted}
         calls = [
-            self._embedder.embed(items, backbone=backbone, endpoints=names, deadline=deadline)
-            for backbone, names in wanted.items()
+            self._embed_part(given[kind], backbone, names, deadline)
+            for (backbone, kind), names in wanted.items()
         ]
         embedded: list[Embedded] = await _all(calls)
         stages.add_embedder([one.timings for one in embedded])
         return {
-            (backbone, endpoint): vectors
-            for backbone, one in zip(wanted, embedded, strict=True)
+            (backbone, kind, endpoint): vectors
+            for (backbone, kind), one in zip(wanted, embedded, strict=True)
             for endpoint, vectors in one.vectors.items()
         }
+
+    async def _embed_part(
+        self, given: Given, backbone: str, dims: Mapping[str, int], deadline: Deadline
+    ) -> Embedded:
+        """The vectors of all items at endpoints of these lengths: zeros of those that lack the
+        part."""
+        if not given.positions:
+            nothing = {name: np.zeros((given.count, dim), np.float32) for name, dim in dims.items()}
+            return Embedded(nothing, ())
+        try:
+            found = await self._embedder.embed(
+                given.contents, backbone=backbone, endpoints=list(dims), deadline=deadline
+            )
+        except GraftError as error:
+            raise given.named(error) from error
+        spread = {name: given.spread(vectors) for name, vectors in found.vectors.items()}
+        return Embedded(spread, found.timings)
 
     async def _apply(
         self,
         servables: Sequence[Servable],
         heads: Sequence[Head],
-        vectors: dict[tuple[str, str], Floats],
+        items: Sequence[content_pb2.Content],
+        vectors: Vectors,
     ) -> dict[Revision, list[pb.Prediction]]:
         """Apply each head to its vectors: on the event loop when tiny, in a thread otherwise."""
         jobs = [
-            (one.revision, head, _joined(one.route, vectors))
+            (one.revision, head, _joined(one.route, items, vectors))
             for one, head in zip(servables, heads, strict=True)
         ]
         if sum(answers.cost(head, len(x)) for _, head, x in jobs) <= answers.INLINE_COST:
@@ -138,9 +162,13 @@ class Router:
         return await self._threads.run(_predict_all, jobs)
 
 
-def _joined(route: Route, vectors: dict[tuple[str, str], Floats]) -> Floats:
+def _joined(route: Route, items: Sequence[content_pb2.Content], vectors: Vectors) -> Floats:
     """The vectors `[items, dim]` of a route's endpoints, one behind the other."""
-    parts = [vectors[route.backbone, name] for name in route.endpoints]
+    parts = [
+        vectors[leg.backbone, plain(items, leg.kind), name]
+        for leg in route.legs
+        for name in leg.endpoints
+    ]
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 

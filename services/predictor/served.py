@@ -10,6 +10,7 @@ from graft.names import AliasName, BackboneName, VersionName
 from services.common import artifacts, layout
 from services.common.heads.head import Head
 from services.common.store.base import Store
+from services.predictor.parts import KINDS, Kind
 
 Name = VersionName | AliasName
 
@@ -31,14 +32,26 @@ def revision_of(name: VersionName, etag: str) -> Revision:
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
-    """The vectors that a head takes, those of the endpoints joined: `backbone` is
-    `backbones/{name}@{digest}`."""
+class Leg:
+    """The vectors of one backbone, `backbones/{name}@{digest}`, of lengths `dims`, one an endpoint.
+    `kind`: the part of an item that it is given, `image` or `text`; empty for all of it."""
 
     backbone: str
-    digest: str
     endpoints: tuple[str, ...]
-    dim: int
+    dims: tuple[int, ...]
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The vectors that a head takes, those of all legs joined."""
+
+    legs: tuple[Leg, ...]
+
+    @property
+    def dim(self) -> int:
+        """The length of a joined vector."""
+        return sum(dim for leg in self.legs for dim in leg.dims)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +87,16 @@ def _servable(
 ) -> Servable:
     labels = sum(len(label.encode()) + LABEL_BYTES for label in manifest.labels)
     size = manifest.head.size_bytes + labels + HEAD_BYTES
-    return Servable(revision, version, str(version), _route(version, manifest.features), size)
+    return Servable(revision, version, str(version), _route(version, manifest), size)
 
 
-def _route(name: VersionName, features: model_pb2.Features) -> Route:
+def _route(name: VersionName, manifest: model_pb2.ModelVersion) -> Route:
+    features = artifacts.parts_of(manifest)
+    kinds: tuple[Kind, ...] = ("",) if len(features) == 1 else KINDS
+    return Route(tuple(_leg(name, one, kind) for one, kind in zip(features, kinds, strict=True)))
+
+
+def _leg(name: VersionName, features: model_pb2.Features, kind: Kind) -> Leg:
     try:
         plain = BackboneName.parse(features.backbone)
         backbone = BackboneName.parse(f"backbones/{plain.backbone}@{features.backbone_digest}")
@@ -94,8 +113,7 @@ def _route(name: VersionName, features: model_pb2.Features) -> Route:
             f" Received: {list(features.endpoints)} and {list(features.dims)}",
             metadata={"key": key},
         )
-    endpoints, dim = tuple(features.endpoints), sum(features.dims)
-    return Route(str(backbone), features.backbone_digest, endpoints, dim)
+    return Leg(str(backbone), tuple(features.endpoints), tuple(features.dims), kind)
 
 
 def read_head(store: Store, servable: Servable) -> Head:

@@ -55,11 +55,30 @@ class Estimator:
             Catalogue(self._store).snapshot, name, spec.dataset_version
         )
         modality = MODALITIES[snapshot.sorting.modality] or backbone_pb2.MODALITY_IMAGE
-        asked = backbone_choice.named(spec.backbone) or backbone_choice.BUNDLED[modality]
-        backbone = await self._backbone(str(asked))
-        backbone_choice.check_modality(backbone, modality)
-        uncached = await self._bridge.run(self._uncached, snapshot, Source.of(backbone))
-        return self._answer(snapshot, uncached, backbone.name)
+        backbones = await self._backbones(spec, modality)
+        uncached = [
+            await self._bridge.run(self._uncached, snapshot, Source.of(backbone))
+            for backbone in backbones
+        ]
+        names = " + ".join(backbone.name for backbone in backbones)
+        return self._answer(snapshot, sum(uncached), names)
+
+    async def _backbones(
+        self, spec: pb.TrainingSpec, modality: backbone_pb2.Modality
+    ) -> list[backbone_pb2.Backbone]:
+        """The backbone for the examples, or one for their images and one for their texts."""
+        name = backbone_choice.named(spec.backbone)
+        asked = await self._backbone(str(name)) if name else None
+        if modality != backbone_pb2.MODALITY_IMAGE_AND_TEXT:
+            if asked is not None:
+                backbone_choice.check_modality(asked, modality)
+            return [asked or await self._backbone(str(backbone_choice.BUNDLED[modality]))]
+        return [
+            asked
+            if asked is not None and asked.modality == part
+            else await self._backbone(str(bundled))
+            for part, bundled in backbone_choice.BUNDLED.items()
+        ]
 
     def _answer(self, snapshot: Snapshot, uncached: int, backbone: str) -> pb.TrainingEstimate:
         count = len(snapshot.sorting.used)
@@ -88,7 +107,9 @@ class Estimator:
         return found
 
     def _uncached(self, snapshot: Snapshot, source: Source) -> int:
-        keys = [snapshot.rows[number].key for number in snapshot.sorting.used]
+        part = backbone_choice.kind_of(source.backbone.modality)
+        used = [snapshot.rows[number].parts for number in snapshot.sorting.used]
+        keys = [parts[part].key for parts in used if part in parts]
         tables = caches(self._store, snapshot.name.project, source)
         found = np.logical_and.reduce([table.read(keys)[0] for table in tables])
         return len(keys) - int(found.sum())

@@ -27,14 +27,13 @@ from services.trainer.evaluate.proto import Source
 from services.trainer.fitters.base import Truth
 from services.trainer.glimpses import Glimpse, excerpt, thumbnail
 from services.trainer.kept_groups import grouped
+from services.trainer.search import part_cuts
 from services.trainer.search.bank import Bank, Vectors
-from services.trainer.search.cuts import DEFAULT
+from services.trainer.search.different import different
 from services.trainer.search.examples import MIN_CLASSES, Indices
 
 G = TypeVar("G", bytes, str)
 
-_LOOKED_AT: Final = 1_000  # vectors, to tell whether two endpoints give the same
-_ROUNDING: Final = 0.002  # four times what float16 rounds a number below 1 by
 _READ_AT_ONCE: Final = 8  # files of up to 20 MiB
 
 
@@ -42,7 +41,8 @@ _READ_AT_ONCE: Final = 8  # files of up to 20 MiB
 class Material:
     """The examples that are used, ordered by label and content whatever the order of import.
 
-    `numbers` are their rows in the snapshot.
+    `numbers` are their rows in the snapshot. `parts`: what of them is looked at, IMAGE, TEXT or
+    both, of which an example may then lack either.
     """
 
     snapshot: Snapshot
@@ -51,11 +51,14 @@ class Material:
     labels: tuple[str, ...]
     catalogue: Catalogue
     store: Store
+    parts: tuple[str, ...]
 
     @property
     def keys(self) -> list[bytes]:
-        """The SHA-256 of each example."""
-        return [row.key for row in self.rows]
+        """The key of each example, or of the part of it that is looked at."""
+        if self.joint:
+            return [row.key for row in self.rows]
+        return [row.parts[self.parts[0]].key for row in self.rows]
 
     @property
     def paths(self) -> list[str]:
@@ -71,21 +74,24 @@ class Material:
     @property
     def modality(self) -> backbone_pb2.Modality:
         """What the examples are, all of them."""
-        return MODALITIES[self.snapshot.sorting.modality]
+        return MODALITIES[BOTH if self.joint else self.parts[0]]
 
     @property
     def joint(self) -> bool:
-        """Whether some example has an image and a text."""
-        return self.snapshot.sorting.modality == BOTH
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """What examples have, one of them or both: IMAGE, TEXT."""
-        return PARTS if self.joint else (self.snapshot.sorting.modality,)
+        """Whether the examples are images with texts."""
+        return len(self.parts) > 1
 
     def having(self, part: str) -> Indices:
-        """The examples that have a part, ascending."""
-        return np.array([n for n, row in enumerate(self.rows) if part in row.parts], np.int64)
+        """The examples that have a part that is looked at, ascending."""
+        found = [n for n, row in enumerate(self.rows) if part in self.parts and part in row.parts]
+        return np.array(found, np.int64)
+
+    def only(self, part: str) -> Material:
+        """One part of the examples that have it; their labels are those that occur."""
+        having = self.having(part)
+        rows = tuple(self.rows[n] for n in having)
+        numbers = tuple(self.numbers[n] for n in having)
+        return replace(self, numbers=numbers, rows=rows, labels=_labels(rows), parts=(part,))
 
     @property
     def boxed(self) -> bool:
@@ -173,11 +179,7 @@ class Material:
 
         An endpoint that gives the directions of the last layer again is left out.
         """
-        kept = [
-            name
-            for name, found in vectors.items()
-            if name == DEFAULT or not _same_directions(found, vectors[DEFAULT])
-        ]
+        kept = different(vectors)
         return Bank(
             {name: vectors[name] for name in kept},
             self.truth[rows],
@@ -185,6 +187,18 @@ class Material:
             self.groups[rows],
             {view: {name: seen[name] for name in kept} for view, seen in views.items()},
         )
+
+    def joint_bank(self, seen: Mapping[str, Mapping[str, Vectors]]) -> Bank:
+        """What a search takes of examples of both parts: for each part the vectors [m, dim] of
+        those that have it, at each endpoint."""
+        whole: dict[str, Vectors] = {}
+        for part, vectors in seen.items():
+            for name in different(vectors):
+                found = vectors[name]
+                filled = np.zeros((len(self.rows), found.shape[1]), found.dtype)
+                filled[self.having(part)] = found
+                whole[part_cuts.named(part, name)] = filled
+        return Bank(whole, self.truth, self.labels, self.groups, joint=True)
 
     def sources(self) -> list[Source]:
         """Path and digest of each example, for the report."""
@@ -228,17 +242,8 @@ def _things(row: Row, index: Mapping[str, int]) -> scene.Truth:
     return replace(truth, crowd=np.array([one.crowd for one in known], np.bool_))
 
 
-def _same_directions(one: Vectors, other: Vectors) -> bool:
-    """Whether vectors [n, dim] of float16 differ in their lengths alone."""
-    if one.shape != other.shape:
-        return False
-    first, second = (_unit(found[:_LOOKED_AT].astype(np.float32)) for found in (one, other))
-    return bool((np.abs(first - second).max(initial=0.0)) < _ROUNDING)
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, np.finfo(np.float32).tiny))
+def _labels(rows: Sequence[Row]) -> tuple[str, ...]:
+    return tuple(sorted({label for row in rows for label in row.labels}))
 
 
 def gather(store: Store, spec: pb.TrainingSpec) -> Material:
@@ -249,10 +254,9 @@ def gather(store: Store, spec: pb.TrainingSpec) -> Material:
     rows = snapshot.rows
     numbers = sorted(snapshot.sorting.used, key=lambda n: (rows[n].labels, rows[n].key))
     used = tuple(rows[number] for number in numbers)
-    labels = tuple(sorted({label for row in used for label in row.labels}))
-    material = Material(snapshot, tuple(numbers), used, labels, catalogue, store)
-    if material.joint:
-        raise FailedPrecondition(f"{snapshot.name} holds images with texts, which come next")
+    modality = snapshot.sorting.modality
+    parts = PARTS if modality == BOTH else (modality,)
+    material = Material(snapshot, tuple(numbers), used, _labels(used), catalogue, store, parts)
     if material.boxed or spec.task == model_pb2.TASK_DETECTION:
         check_boxed(material)
     else:

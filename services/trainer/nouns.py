@@ -7,5 +7,7 @@ from graft.model.v1 import evaluation_pb2 as pb
 
 
 def noun(data: pb.DataSummary) -> str:
-    """`text`, or `picture`; with an s it is the plural."""
+    """`text`, `picture`, or `item` for a picture with a text; with an s it is the plural."""
+    if data.modality == backbone_pb2.MODALITY_IMAGE_AND_TEXT:
+        return "item"
     return "text" if data.modality == backbone_pb2.MODALITY_TEXT else "picture"

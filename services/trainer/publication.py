@@ -18,17 +18,19 @@ from services.trainer.glimpses import Glimpse
 from services.trainer.material import Material
 from services.trainer.published import go_live
 from services.trainer.report.html import Origin, render
+from services.trainer.search import part_cuts
 from services.trainer.search.run import SearchResult
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """All that a job came to before it was published; `glimpses` are by SHA-256.
-    `tail`: what of the backbone was tuned; None where it is used as it is."""
+    """All that a job came to before it was published; `glimpses` are by SHA-256. `backbones`: that
+    of each part of the examples. `tail`: what of the only one was tuned; None where they are used
+    as they are."""
 
     job: pb.TrainingJob
     material: Material
-    backbone: backbone_pb2.Backbone
+    backbones: Mapping[str, backbone_pb2.Backbone]
     found: SearchResult
     evaluation: evaluation_pb2.Evaluation
     glimpses: Mapping[str, Glimpse]
@@ -54,21 +56,18 @@ def _with_tail(store: Store, version: VersionName, outcome: Outcome) -> Outcome:
     tuned.discard(store, version)
     if outcome.tail is None:
         return outcome
-    stored = tail_tuning.store_tail(store, version, outcome.backbone, outcome.tail)
-    return replace(outcome, backbone=stored)
+    ((part, trunk),) = outcome.backbones.items()
+    stored = tail_tuning.store_tail(store, version, trunk, outcome.tail)
+    return replace(outcome, backbones={part: stored})
 
 
 def _manifest(outcome: Outcome) -> model_pb2.ModelVersion:
-    spec, backbone = outcome.job.spec, outcome.backbone
+    spec, features = outcome.job.spec, _features(outcome)
     manifest = model_pb2.ModelVersion(
         task=_task(outcome.material),
         labels=outcome.material.labels,
-        features=model_pb2.Features(
-            backbone=backbone.name,
-            backbone_digest=backbone.digest,
-            endpoints=outcome.found.endpoints,
-            dims=[block.dim for block in outcome.found.head.blocks.blocks],
-        ),
+        features=features[0],
+        text_features=features[1] if len(features) > 1 else None,
         head=model_pb2.Head(parameters=outcome.found.parameters),
         dataset=spec.dataset,
         dataset_version=spec.dataset_version,
@@ -82,17 +81,32 @@ def _manifest(outcome: Outcome) -> model_pb2.ModelVersion:
     return manifest
 
 
+def _features(outcome: Outcome) -> list[model_pb2.Features]:
+    """What the head takes of each part, in their order."""
+    blocks = outcome.found.head.blocks.blocks
+    joint = len(outcome.backbones) > 1
+    found = {
+        part: model_pb2.Features(backbone=backbone.name, backbone_digest=backbone.digest)
+        for part, backbone in outcome.backbones.items()
+    }
+    for name, block in zip(outcome.found.endpoints, blocks, strict=True):
+        part, endpoint = part_cuts.split(name) if joint else (next(iter(found)), name)
+        found[part].endpoints.append(endpoint)
+        found[part].dims.append(block.dim)
+    return list(found.values())
+
+
 def _task(material: Material) -> model_pb2.Task:
     several = material.multi_label
     return model_pb2.TASK_MULTI_LABEL if several else model_pb2.TASK_CLASSIFICATION
 
 
 def _origin(outcome: Outcome) -> Origin:
-    backbone = outcome.backbone
+    backbones = outcome.backbones.values()
     return Origin(
         title=ModelName.parse(outcome.job.spec.model).model,
-        backbone=backbone.name,
-        backbone_digest=backbone.digest,
+        backbone=" + ".join(backbone.name for backbone in backbones),
+        backbone_digest=" + ".join(backbone.digest for backbone in backbones),
         seed=outcome.job.spec.seed,
         suite_version=graft.__version__,
         created=outcome.job.create_time.ToJsonString(),

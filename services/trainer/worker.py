@@ -31,6 +31,7 @@ from services.common.store import open_store
 from services.trainer import pipeline
 from services.trainer.embeddings import EmbedderClient
 from services.trainer.jobs import wire
+from services.trainer.running import Tools
 
 _LOG = logging.getLogger(__name__)
 
@@ -95,7 +96,7 @@ class Worker:
         if self.stopped.is_set():
             raise Cancelled("the job was stopped")
 
-    def work(self, tools: pipeline.Tools, job: pb.TrainingJob) -> None:
+    def work(self, tools: Tools, job: pb.TrainingJob) -> None:
         """Run one job and tell its end, whatever it is.
 
         What it logs, and what it asks of the embedder, goes under its id as the request id.
@@ -149,7 +150,7 @@ def main() -> None:
     store = open_store(settings.store_url, os.environ)
     channel = open_blocking_channel(settings.embedder, retries=False)  # the client repeats calls
     client = EmbedderClient(channel, settings.embedder, worker.stopped)
-    tools = pipeline.Tools(
+    tools = Tools(
         store,
         client,
         worker.report,

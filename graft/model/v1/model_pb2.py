@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from graft.model.v1 import evaluation_pb2 as graft_dot_model_dot_v1_dot_evaluation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1agraft/model/v1/model.proto\x12\x0egraft.model.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fgraft/model/v1/evaluation.proto\"j\n\x08\x46\x65\x61tures\x12\x10\n\x08\x62\x61\x63kbone\x18\x01 \x01(\t\x12\x17\n\x0f\x62\x61\x63kbone_digest\x18\x02 \x01(\t\x12\x11\n\tendpoints\x18\x03 \x03(\t\x12\x0c\n\x04\x64ims\x18\x04 \x03(\x03\x12\x12\n\ninput_size\x18\x05 \x03(\x03\"\xac\x01\n\x04Head\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x15\n\rarrays_sha256\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x38\n\nparameters\x18\x04 \x03(\x0b\x32$.graft.model.v1.Head.ParametersEntry\x1a\x31\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xca\x03\n\x0cModelVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\"\n\x04task\x18\x03 \x01(\x0e\x32\x14.graft.model.v1.Task\x12\x0e\n\x06labels\x18\x04 \x03(\t\x12*\n\x08\x66\x65\x61tures\x18\x05 \x01(\x0b\x32\x18.graft.model.v1.Features\x12\"\n\x04head\x18\x06 \x01(\x0b\x32\x14.graft.model.v1.Head\x12\x0f\n\x07\x64\x61taset\x18\x07 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x08 \x01(\x03\x12\x14\n\x0ctraining_job\x18\t \x01(\t\x12\x0c\n\x04seed\x18\n \x01(\x03\x12*\n\x08\x61\x63\x63uracy\x18\x0b \x01(\x0b\x32\x18.graft.model.v1.Interval\x12\x15\n\rexample_count\x18\x0c \x01(\x03\x12/\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rreport_sha256\x18\x0e \x01(\t\x12\x15\n\rsuite_version\x18\x0f \x01(\t\x12\'\n\x05map50\x18\x10 \x01(\x0b\x32\x18.graft.model.v1.Interval\"\x8c\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08versions\x18\x02 \x03(\x03\x12\x33\n\x07\x61liases\x18\x03 \x03(\x0b\x32\".graft.model.v1.Model.AliasesEntry\x1a.\n\x0c\x41liasesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01*_\n\x04Task\x12\x14\n\x10TASK_UNSPECIFIED\x10\x00\x12\x17\n\x13TASK_CLASSIFICATION\x10\x01\x12\x14\n\x10TASK_MULTI_LABEL\x10\x02\x12\x12\n\x0eTASK_DETECTION\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1agraft/model/v1/model.proto\x12\x0egraft.model.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fgraft/model/v1/evaluation.proto\"j\n\x08\x46\x65\x61tures\x12\x10\n\x08\x62\x61\x63kbone\x18\x01 \x01(\t\x12\x17\n\x0f\x62\x61\x63kbone_digest\x18\x02 \x01(\t\x12\x11\n\tendpoints\x18\x03 \x03(\t\x12\x0c\n\x04\x64ims\x18\x04 \x03(\x03\x12\x12\n\ninput_size\x18\x05 \x03(\x03\"\xac\x01\n\x04Head\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x15\n\rarrays_sha256\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x38\n\nparameters\x18\x04 \x03(\x0b\x32$.graft.model.v1.Head.ParametersEntry\x1a\x31\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xfb\x03\n\x0cModelVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\"\n\x04task\x18\x03 \x01(\x0e\x32\x14.graft.model.v1.Task\x12\x0e\n\x06labels\x18\x04 \x03(\t\x12*\n\x08\x66\x65\x61tures\x18\x05 \x01(\x0b\x32\x18.graft.model.v1.Features\x12\"\n\x04head\x18\x06 \x01(\x0b\x32\x14.graft.model.v1.Head\x12\x0f\n\x07\x64\x61taset\x18\x07 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x08 \x01(\x03\x12\x14\n\x0ctraining_job\x18\t \x01(\t\x12\x0c\n\x04seed\x18\n \x01(\x03\x12*\n\x08\x61\x63\x63uracy\x18\x0b \x01(\x0b\x32\x18.graft.model.v1.Interval\x12\x15\n\rexample_count\x18\x0c \x01(\x03\x12/\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rreport_sha256\x18\x0e \x01(\t\x12\x15\n\rsuite_version\x18\x0f \x01(\t\x12/\n\rtext_features\x18\x11 \x01(\x0b\x32\x18.graft.model.v1.Features\x12\'\n\x05map50\x18\x10 \x01(\x0b\x32\x18.graft.model.v1.Interval\"\x8c\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08versions\x18\x02 \x03(\x03\x12\x33\n\x07\x61liases\x18\x03 \x03(\x0b\x32\".graft.model.v1.Model.AliasesEntry\x1a.\n\x0c\x41liasesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01*_\n\x04Task\x12\x14\n\x10TASK_UNSPECIFIED\x10\x00\x12\x17\n\x13TASK_CLASSIFICATION\x10\x01\x12\x14\n\x10TASK_MULTI_LABEL\x10\x02\x12\x12\n\x0eTASK_DETECTION\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,8 +37,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HEAD_PARAMETERSENTRY']._serialized_options = b'8\001'
   _globals['_MODEL_ALIASESENTRY']._loaded_options = None
   _globals['_MODEL_ALIASESENTRY']._serialized_options = b'8\001'
-  _globals['_TASK']._serialized_start=999
-  _globals['_TASK']._serialized_end=1094
+  _globals['_TASK']._serialized_start=1048
+  _globals['_TASK']._serialized_end=1143
   _globals['_FEATURES']._serialized_start=112
   _globals['_FEATURES']._serialized_end=218
   _globals['_HEAD']._serialized_start=221
@@ -46,9 +46,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HEAD_PARAMETERSENTRY']._serialized_start=344
   _globals['_HEAD_PARAMETERSENTRY']._serialized_end=393
   _globals['_MODELVERSION']._serialized_start=396
-  _globals['_MODELVERSION']._serialized_end=854
-  _globals['_MODEL']._serialized_start=857
-  _globals['_MODEL']._serialized_end=997
-  _globals['_MODEL_ALIASESENTRY']._serialized_start=951
-  _globals['_MODEL_ALIASESENTRY']._serialized_end=997
+  _globals['_MODELVERSION']._serialized_end=903
+  _globals['_MODEL']._serialized_start=906
+  _globals['_MODEL']._serialized_end=1046
+  _globals['_MODEL_ALIASESENTRY']._serialized_start=1000
+  _globals['_MODEL_ALIASESENTRY']._serialized_end=1046
 # @@protoc_insertion_point(module_scope)

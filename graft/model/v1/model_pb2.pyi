@@ -56,7 +56,7 @@ class Head(_message.Message):
     def __init__(self, kind: _Optional[str] = ..., arrays_sha256: _Optional[str] = ..., size_bytes: _Optional[int] = ..., parameters: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class ModelVersion(_message.Message):
-    __slots__ = ("name", "version", "task", "labels", "features", "head", "dataset", "dataset_version", "training_job", "seed", "accuracy", "example_count", "create_time", "report_sha256", "suite_version", "map50")
+    __slots__ = ("name", "version", "task", "labels", "features", "head", "dataset", "dataset_version", "training_job", "seed", "accuracy", "example_count", "create_time", "report_sha256", "suite_version", "text_features", "map50")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
@@ -72,6 +72,7 @@ class ModelVersion(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     REPORT_SHA256_FIELD_NUMBER: _ClassVar[int]
     SUITE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FEATURES_FIELD_NUMBER: _ClassVar[int]
     MAP50_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: int
@@ -88,8 +89,9 @@ class ModelVersion(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     report_sha256: str
     suite_version: str
+    text_features: Features
     map50: _evaluation_pb2.Interval
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., task: _Optional[_Union[Task, str]] = ..., labels: _Optional[_Iterable[str]] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., head: _Optional[_Union[Head, _Mapping]] = ..., dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., training_job: _Optional[str] = ..., seed: _Optional[int] = ..., accuracy: _Optional[_Union[_evaluation_pb2.Interval, _Mapping]] = ..., example_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., report_sha256: _Optional[str] = ..., suite_version: _Optional[str] = ..., map50: _Optional[_Union[_evaluation_pb2.Interval, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., task: _Optional[_Union[Task, str]] = ..., labels: _Optional[_Iterable[str]] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., head: _Optional[_Union[Head, _Mapping]] = ..., dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., training_job: _Optional[str] = ..., seed: _Optional[int] = ..., accuracy: _Optional[_Union[_evaluation_pb2.Interval, _Mapping]] = ..., example_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., report_sha256: _Optional[str] = ..., suite_version: _Optional[str] = ..., text_features: _Optional[_Union[Features, _Mapping]] = ..., map50: _Optional[_Union[_evaluation_pb2.Interval, _Mapping]] = ...) -> None: ...
 
 class Model(_message.Message):
     __slots__ = ("name", "versions", "aliases")

@@ -26,6 +26,11 @@ _WORDS: Final = {
         "all texts were cut into runs of three words; these share four in five of theirs, as"
         " MinHash estimates it",
     ),
+    "items": (
+        "in their pictures and in their texts, or in the only part that two of them share",
+        "small versions of all pictures were laid on each other, and the texts cut into runs of"
+        " three words",
+    ),
 }
 """What such examples are, and how they were found."""
 

@@ -29,7 +29,11 @@ MAX_MATRIX = 20
 MAX_PAIRS = 20
 MAX_PAIRS_BESIDE_MATRIX = 8
 MAX_PICTURES = 60
-_PLAIN = {"picture": "Is the thing to see at all?", "text": "Does the text say it at all?"}
+_PLAIN = {
+    "picture": "Is the thing to see at all?",
+    "text": "Does the text say it at all?",
+    "item": "Do the picture and the text tell it at all?",
+}
 MAX_PICTURES_OF_PAIR = 3
 MAX_PICTURED_PAIRS = 3
 _NONE = "no label"

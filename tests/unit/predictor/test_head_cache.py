@@ -12,11 +12,11 @@ from services.common import metrics
 from services.common.heads.head import Head
 from services.predictor import head_cache
 from services.predictor.head_cache import HeadCache
-from services.predictor.served import Route, Servable
+from services.predictor.served import Leg, Route, Servable
 from tests.support.predictor import linear
 
 HEAD = linear(("cat", "dog"))
-ROUTE = Route("backbones/fake", "", ("default",), HEAD.dim)
+ROUTE = Route((Leg("backbones/fake", ("default",), (HEAD.dim,), ""),))
 
 
 def servable(number: int, size: int = 10) -> Servable:

@@ -40,8 +40,10 @@ def test_a_servable_tells_version_backbone_and_size(store: Store) -> None:
     publish(store, "pets", head, endpoints=("wide", "cut"))
     found = read(store)
     assert found.text == str(FIRST)
-    assert found.route.backbone == f"{BACKBONE.name}@{BACKBONE.digest}"
-    assert (found.route.endpoints, found.route.dim) == (("wide", "cut"), WIDE_DIM + DIM)
+    (leg,) = found.route.legs
+    assert leg.backbone == f"{BACKBONE.name}@{BACKBONE.digest}"
+    assert (leg.endpoints, leg.kind) == (("wide", "cut"), "")
+    assert found.route.dim == WIDE_DIM + DIM
     assert head.nbytes < found.size_bytes < head.nbytes + 10_000
     assert read_head(store, found).labels == ("cat", "dog")
 

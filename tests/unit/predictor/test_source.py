@@ -13,11 +13,11 @@ from graft.errors import DataLoss, GraftError, NotFound, Unavailable
 from graft.names import AliasName, VersionName, parse_servable
 from services.common import artifacts, metrics
 from services.predictor import source as module
-from services.predictor.served import Name, Route, Servable
+from services.predictor.served import Leg, Name, Route, Servable
 from services.predictor.source import FRESH_S, STALE_S, Source
 
 PETS = parse_servable("projects/default/models/pets")
-ROUTE = Route("backbones/fake", "", ("default",), 3)
+ROUTE = Route((Leg("backbones/fake", ("default",), (3,), ""),))
 AWAY = Unavailable("the store is away")
 
 

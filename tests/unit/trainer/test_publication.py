@@ -14,6 +14,7 @@ from graft.names import DatasetName, ModelName
 from graft.trainer.v1 import training_job_pb2 as pb
 from services.common import artifacts, layout
 from services.common.store import Store, open_store
+from services.trainer.data.rows import IMAGE
 from services.trainer.material import gather
 from services.trainer.publication import Outcome, publish
 from services.trainer.search.bank import Bank
@@ -60,7 +61,7 @@ def found() -> SearchResult:
 def outcome(store: Store, found: SearchResult) -> Outcome:
     accuracy = evaluation_pb2.Interval(estimate=0.9, low=0.8, high=0.95, level=0.95)
     evaluation = evaluation_pb2.Evaluation(accuracy=accuracy, evaluated_count=2 * EACH)
-    return Outcome(JOB, gather(store, JOB.spec), BACKBONE, found, evaluation, {})
+    return Outcome(JOB, gather(store, JOB.spec), {IMAGE: BACKBONE}, found, evaluation, {})
 
 
 def test_a_version_tells_where_its_vectors_come_from_and_goes_live(

@@ -104,7 +104,7 @@ def test_a_block_that_is_no_number_is_not_taken_for_a_missing_one() -> None:
 
 def test_blocks_with_something_for_missing_ones_differ_from_those_without() -> None:
     assert LACKING != JOINED
-    assert LACKING == Blocks(JOINED.blocks, np.arange(9, dtype=np.float32))
+    assert Blocks(JOINED.blocks, np.arange(9, dtype=np.float32)) == LACKING
     arrays = LACKING.to_arrays()
     del arrays[ABSENT]
     with pytest.raises(DataLoss, match=ABSENT):
