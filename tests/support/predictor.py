@@ -204,16 +204,26 @@ def request(model: str, *images: bytes) -> pb.PredictRequest:
 async def running_predictor(store: Store, **environ: str) -> AsyncIterator[Running]:
     """A warm predictor; `environ` are settings such as GRAFT_HEAD_CACHE_MIB."""
     async with running_embedder() as (watched, embedder):
-        values = {"GRAFT_LISTEN": "127.0.0.1:0", "GRAFT_EMBEDDER": embedder.address, **environ}
-        predictor = Predictor(read_settings("predictor", values), store)
-        await predictor.server.start()
         try:
-            await predictor.warm()
-            await predictor.server.health.set(True)
-            async with open_channel(predictor.server.address) as channel:
-                stub = predictor_service_pb2_grpc.PredictorServiceStub(channel)
+            async with predictor_beside(store, embedder.address, **environ) as (predictor, stub):
                 yield Running(predictor, stub, watched, embedder)
         finally:
             watched.gate.set()
-            await predictor.server.stop(1)
-            await predictor.drain()
+
+
+@asynccontextmanager
+async def predictor_beside(
+    store: Store, embedder: str, **environ: str
+) -> AsyncIterator[tuple[Predictor, Any]]:
+    """A warm predictor over the embedder at this address, and a stub that calls it."""
+    values = {"GRAFT_LISTEN": "127.0.0.1:0", "GRAFT_EMBEDDER": embedder, **environ}
+    predictor = Predictor(read_settings("predictor", values), store)
+    await predictor.server.start()
+    try:
+        await predictor.warm()
+        await predictor.server.health.set(True)
+        async with open_channel(predictor.server.address) as channel:
+            yield predictor, predictor_service_pb2_grpc.PredictorServiceStub(channel)
+    finally:
+        await predictor.server.stop(1)
+        await predictor.drain()
