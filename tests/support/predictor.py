@@ -29,7 +29,14 @@ from services.common.server import Servable, Server
 from services.common.settings import read_settings
 from services.common.store import Store
 from services.predictor.service import Predictor
-from tests.support.embedder import MAX_ITEMS, FakeServicer, make_backbone, vector_of
+from tests.support.embedder import (
+    MAX_ITEMS,
+    FakeServicer,
+    make_backbone,
+    make_text_backbone,
+    vector_of,
+    vector_of_text,
+)
 from tests.support.images import encode, picture
 
 PROJECT = "projects/default"
@@ -39,6 +46,7 @@ BACKBONE = make_backbone("plain", DIM)
 BACKBONE.endpoints.add(name="cut", shape=[DIM], dim=DIM)
 BACKBONE.endpoints.add(name="wide", shape=[WIDE_DIM], dim=WIDE_DIM)
 OTHER_BACKBONE = make_backbone("other", DIM)
+TEXT_BACKBONE = make_text_backbone("texts", WIDE_DIM)
 LIMITS = info_service_pb2.GetServerInfoResponse(
     service="embedder",
     max_message_bytes=64 << 20,
@@ -58,6 +66,12 @@ def png(seed: int = 0) -> bytes:
 def features(*images: bytes, dim: int = DIM) -> Floats:
     """The vectors of these images as the embedder answers them: rounded to float16."""
     return np.stack([vector_of(data, dim) for data in images]).astype("f2").astype("f4")
+
+
+def features_of_texts(*texts: str) -> Floats:
+    """The vectors of these texts as the embedder answers them: rounded to float16."""
+    found = [vector_of_text(text.encode(), WIDE_DIM) for text in texts]
+    return np.stack(found).astype("f2").astype("f4")
 
 
 def linear(
@@ -95,24 +109,32 @@ def publish(
     live: bool = True,
     backbone: backbone_pb2.Backbone = BACKBONE,
     endpoints: Sequence[str] = ("default",),
+    texts: bool = False,
 ) -> VersionName:
     """Write the next version of a model as the trainer does; point `live` at it. The head has one
-    block an endpoint.
+    block an endpoint; with `texts` the last one takes what TEXT_BACKBONE makes of the texts.
     """
     name = ModelName("default", model)
     version = artifacts.claim_version(store, name, f"job-{len(artifacts.versions(store, name))}")
-    made_of = model_pb2.Features(
-        backbone=backbone.name,
-        backbone_digest=backbone.digest,
-        endpoints=endpoints,
-        dims=[block.dim for block in head.blocks.blocks],
+    dims = [block.dim for block in head.blocks.blocks]
+    manifest = model_pb2.ModelVersion(
+        labels=head.labels,
+        features=_made_of(backbone, endpoints, dims[: len(endpoints)]),
+        text_features=_made_of(TEXT_BACKBONE, ["default"], dims[-1:]) if texts else None,
     )
-    manifest = model_pb2.ModelVersion(labels=head.labels, features=made_of)
     draft = artifacts.Draft(manifest, head, evaluation_pb2.Evaluation())
     artifacts.publish(store, version, draft, b"<html>")
     if live:
         point(store, model, version.version)
     return version
+
+
+def _made_of(
+    backbone: backbone_pb2.Backbone, endpoints: Sequence[str], dims: Sequence[int]
+) -> model_pb2.Features:
+    return model_pb2.Features(
+        backbone=backbone.name, backbone_digest=backbone.digest, endpoints=endpoints, dims=dims
+    )
 
 
 def point(store: Store, model: str, version: int, alias: str = LIVE) -> None:
@@ -126,7 +148,7 @@ class Watched(FakeServicer):
     """
 
     def __init__(self) -> None:
-        super().__init__([BACKBONE, OTHER_BACKBONE])
+        super().__init__([BACKBONE, OTHER_BACKBONE, TEXT_BACKBONE])
         self.asked: list[embedder_pb.EmbedRequest] = []
         self.request_ids: list[str] = []
         self.seconds_left: list[float | None] = []

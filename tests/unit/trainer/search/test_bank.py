@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from services.trainer.search.bank import Bank, Vectors
@@ -71,3 +73,36 @@ def test_a_part_keeps_every_array_in_step() -> None:
     assert (part.y.tolist(), part.groups.tolist()) == ([1, 2, 0], [5, 2, 0])
     assert part.class_counts.tolist() == [1, 1, 1]
     assert bank.class_counts.tolist() == [2, 3, 1]
+
+
+def _joint() -> Bank:
+    """Of six examples the second lacks its image and the fourth its text."""
+    rng = np.random.default_rng(1)
+    image = rng.normal(size=(6, 5)).astype(np.float16)
+    text = rng.normal(size=(6, 3)).astype(np.float16)
+    image[1], text[3] = 0, 0
+    vectors = {"image:default": image, "text:default": text}
+    return replace(_bank(), vectors=vectors, views={}, joint=True)
+
+
+def test_a_bank_of_two_parts_joins_their_last_layers() -> None:
+    bank = _joint()
+    assert bank.last == Cut(("image:default", "text:default"), (1.0, 1.0))
+    assert bank.joined(bank.last).shape == (6, 8)
+    assert (_bank().last, _bank().cut_rounds) == (LAST, 1)
+    assert bank.cut_rounds == 3
+    tried = [cut for number in range(3) for cut in bank.cuts(number, bank.last)]
+    assert len(tried) == bank.cut_count == 3
+
+
+def test_a_part_that_is_missing_counts_as_the_mean_of_those_that_are_there() -> None:
+    bank = _joint()
+    x = bank.examples(bank.last, bank.blocks(bank.last)).x
+    others = np.array([0, 2, 3, 4, 5])
+    np.testing.assert_allclose(x[1, :5], x[others, :5].mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(x[others, :5], axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(x[3, 5:], x[[0, 1, 2, 4, 5], 5:].mean(axis=0), rtol=1e-5)
+
+
+def test_a_part_of_a_joint_bank_is_joint() -> None:
+    assert _joint().part(np.arange(3)).joint

@@ -91,6 +91,28 @@ def test_an_average_over_cuts_answers_as_the_mean_of_tempered_logits(bank: Bank)
     np.testing.assert_allclose(found, np.mean(expected, axis=0), atol=1e-4)
 
 
+def test_an_average_over_parts_keeps_them_together_and_knows_a_missing_one(bank: Bank) -> None:
+    vectors = {
+        "image:early": bank.vectors["early"].copy(),
+        "image:default": bank.vectors["late"].copy(),
+        "text:default": bank.vectors[DEFAULT].copy(),
+    }
+    vectors["image:early"][:4], vectors["image:default"][:4] = 0, 0
+    joint = replace(bank, vectors=vectors, joint=True)
+    small = Cut(("image:default", "text:default"), (1.0, 0.5))
+    large = Cut(("image:default", "image:early", "text:default"), (0.8, 0.6, 1.0))
+    members = (_trials(joint, Lda(), small)[2], _trials(joint, Ridge(), large)[0])
+    made = deliver(_average(*members), joint, ITEMS)
+    assert made.endpoints == ("image:default", "image:early", "text:default")
+    expected = []
+    for member in members:
+        alone = deliver(member, joint, ITEMS)
+        logits = alone.head.logits(_vectors(joint, alone.endpoints))
+        expected.append(logits / _temperature(member))
+    found = made.head.logits(_vectors(joint, made.endpoints))
+    np.testing.assert_allclose(found, np.mean(expected, axis=0), atol=1e-4)
+
+
 def test_an_average_of_one_is_that_one_tempered(bank: Bank) -> None:
     trial = _trials(bank, Ridge(), JOINED)[0]
     alone, made = (deliver(t, bank, ITEMS).head for t in (trial, _average(trial)))

@@ -278,3 +278,29 @@ def test_an_average_is_taken_within_one_standard_error_of_the_lowest_only(
     for losses in (np.full(90, 5.0), 5.0 + noise + errors * error):
         rounds.scores.append(Scores(Calibration(), losses, float(losses.mean()), 0.1, 0.5))
     assert rounds._taken() == taken
+
+
+def test_of_two_parts_the_cut_of_one_is_chosen_then_of_the_other_then_their_weights() -> None:
+    """Only the early layer of the images and the last of the texts know anything."""
+    rng, y = np.random.default_rng(0), np.arange(90) % 3
+    vectors = {}
+    for name, telling in (
+        ("image:early", True),
+        ("image:default", False),
+        ("text:early", False),
+        ("text:default", True),
+    ):
+        means = rng.normal(size=(3, 12)) * telling
+        vectors[name] = (means[y] + 2 * rng.normal(size=(90, 12))).astype(np.float32)
+    bank = Bank(vectors, y, LABELS, np.arange(90), joint=True)
+    rounds, chosen = _rounds(bank)
+    kinds = _kinds(rounds.trials)
+    cuts = list(dict.fromkeys(cut for kind, cut in kinds if kind == "lda"))
+    assert cuts[0] == str(bank.last)
+    assert len(cuts) == bank.cut_count
+    (taken,) = {cut for kind, cut in kinds if kind == "ridge"}  # that on which heads are compared
+    assert "image:early" in taken
+    assert "text:default" in taken
+    assert all("image:early" in cut for cut in cuts[len(candidate_cuts(("early", DEFAULT))) :])
+    assert not any(dict(trial.about).get("scaling") == "standard" for trial in rounds.trials)
+    assert rounds.scores[chosen] is not None
