@@ -97,7 +97,7 @@ def test_a_bank_of_both_has_zeros_where_a_part_is_missing(material: Material) ->
 
 
 def test_what_is_shown_is_the_picture_the_text_or_both(material: Material) -> None:
-    shown = material.glimpses({key.hex() for key in material.keys})
+    shown = material.glimpses(dict.fromkeys((key.hex() for key in material.keys), 112))
     found = {row.path: shown[row.key.hex()] for row in material.rows}
     assert isinstance(found["3"], bytes)
     assert found["4"] == "how are you?"
