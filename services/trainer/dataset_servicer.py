@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from graft.errors import NotFound
+from graft.errors import FailedPrecondition, NotFound
+from graft.model.v1 import evaluation_pb2
 from graft.names import DatasetName, parse_project
 from graft.trainer.v1 import dataset_pb2, dataset_service_pb2_grpc
 from graft.trainer.v1 import dataset_service_pb2 as pb
@@ -83,10 +84,18 @@ class DatasetServicer(dataset_service_pb2_grpc.DatasetServiceServicer):
         answer = pb.ListDatasetsResponse(next_page_token=token)
         for name in page:
             try:
-                answer.datasets.append(self._describe(name, self._catalogue.version(name)))
+                answer.datasets.append(self._listed(name, self._catalogue.version(name)))
             except NotFound:
                 continue  # deleted just now
         return answer
+
+    def _listed(self, name: DatasetName, version: int) -> dataset_pb2.Dataset:
+        """A data set; of one that is not read no more than that."""
+        try:
+            return self._describe(name, version)
+        except FailedPrecondition as error:
+            told = evaluation_pb2.DataSummary(warnings=[error.message])
+            return dataset_pb2.Dataset(name=str(name), version=version, summary=told)
 
     def _describe(self, name: DatasetName, version: int) -> dataset_pb2.Dataset:
         return self._catalogue.describe(self._catalogue.snapshot(name, version))

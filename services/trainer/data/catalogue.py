@@ -9,7 +9,7 @@ from typing import Final
 import pyarrow as pa
 from google.protobuf import timestamp_pb2
 
-from graft.errors import DataLoss, NotFound
+from graft.errors import DataLoss, FailedPrecondition, InvalidArgument, NotFound
 from graft.names import DatasetName
 from graft.trainer.v1 import dataset_pb2
 from services.common import layout
@@ -80,11 +80,18 @@ class Catalogue:
             raise not_found(name) from error
 
     def snapshot(self, name: DatasetName, version: int) -> Snapshot:
-        """The rows of a version; NotFound."""
+        """The rows of a version; NotFound, or FailedPrecondition for one that an older suite
+        wrote."""
         try:
             table = self.table(name).read((*_COLUMNS, *_OF_BOXES), version)
         except NotFound as error:
             raise not_found(name) from error
+        except InvalidArgument as error:
+            raise FailedPrecondition(
+                f"{name} was imported by another version of the suite and is not read; import it"
+                f" again. Received: version {version}",
+                metadata={"name": str(name), "version": str(version)},
+            ) from error
         rows = tuple(_rows(table))
         return Snapshot(name, version, rows, sort_out(rows))
 
