@@ -11,6 +11,7 @@ from graft.client.detections import Detected, DetectedObject
 from graft.client.jobs import Job, JobEvent, Progress, TrainingResult
 from graft.client.models import Model, ModelVersion
 from graft.client.predictions import Prediction
+from graft.client.proposals import Proposal, Proposals
 from graft.client.reports import (
     ClassReport,
     ConfusedPair,
@@ -88,6 +89,8 @@ __all__ = [
     "Prediction",
     "Problem",
     "Progress",
+    "Proposal",
+    "Proposals",
     "Report",
     "ResourceExhausted",
     "Scoring",

@@ -84,6 +84,15 @@ def _files(place: Path) -> list[Path]:
     return sorted(found, key=os.fsencode)
 
 
+def image_files(folder: Path) -> list[Path]:
+    """The image files of a folder at any depth, by name; InvalidArgument where there is none."""
+    found = [path for path in _walk(folder) if kind_of(path.name) == "image"]
+    if not found:
+        shown = display_path(folder)
+        raise InvalidArgument(f"{shown} is no folder with images. Received: {shown!r}")
+    return sorted(found, key=os.fsencode)
+
+
 def _walk(root: Path) -> Iterator[Path]:
     for folder, names, files in os.walk(root):
         names[:] = [name for name in names if not name.startswith(".")]

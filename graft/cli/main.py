@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 import graft
-from graft.cli import backbones, datasets, evaluate, jobs, models, predict, suite, train
+from graft.cli import assist, backbones, datasets, evaluate, jobs, models, predict, suite, train
 from graft.cli.output import fail, say
 from graft.errors import GraftError
 
@@ -49,6 +49,7 @@ for _command in (
     predict.predict,
     evaluate.evaluate,
     evaluate.report,
+    assist.detect_assist,
 ):
     app.command()(_command)
 for _name, _group in (

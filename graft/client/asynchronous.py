@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 
 from graft.addresses import Addresses, find_addresses, find_project
@@ -16,6 +17,7 @@ from graft.client.jobs import Job, JobEvent, Jobs
 from graft.client.leaks import find_leaks
 from graft.client.models import Models
 from graft.client.predictions import Answer, Prediction, Predictor
+from graft.client.proposals import Proposals, Services, propose
 from graft.client.reports import Report
 from graft.client.scored import BoxScoring, Scoring
 from graft.client.scoring import score_examples, score_pictures
@@ -161,6 +163,18 @@ class AsyncClient:
         some = tuple(_examples(examples))
         scoring = await score_pictures(self._predictor, model, some, on_progress=on_progress)
         return replace(scoring, leaks=await find_leaks(self.models, self.datasets, model, some))
+
+    async def propose(
+        self,
+        model: str,
+        pictures: Sequence[Path],
+        *,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> Proposals:
+        """Let a detector propose the boxes of unlabelled picture files, those first that would
+        teach it most; see `Proposals`."""
+        services = Services(self._predictor, self.models, self.datasets, self.backbones)
+        return await propose(services, model, pictures, on_progress=on_progress)
 
     async def report(self, model: str) -> Report:
         """Answer the trainer's own report of a model; see `Models.report`."""

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from graft.client.asking import ask_each
 from graft.client.connection import BULK_TIMEOUT_S, Connection
 from graft.client.pages import every
 from graft.client.times import optional_time
+from graft.content import Item
 from graft.embedder.v1 import backbone_pb2, embedder_service_pb2
+from graft.errors import GraftError
 from graft.names import BackboneName
+from graft.tensors import from_tensor
 
 
 def modality_name(modality: backbone_pb2.Modality) -> str:
@@ -106,6 +116,26 @@ class Backbones:
             "backbones", "LoadBackbone", request, timeout_s=BULK_TIMEOUT_S
         )
         return Backbone.from_proto(response.backbone, response.engine)
+
+    async def embed(self, backbone: str, items: Sequence[Item]) -> npt.NDArray[np.float32]:
+        """Answer the vector that a backbone makes of each item, [n, dim], of its last layer.
+
+        Raises the error of the first bad item, whose `field` names it; NotFound.
+        """
+        name = _name(backbone)
+
+        async def send(contents: list[Any]) -> list[Any]:
+            request = embedder_service_pb2.EmbedRequest(backbone=name, items=contents)
+            response = await self._connection.call("backbones", "Embed", request)
+            return list(from_tensor(response.outputs[0].vectors))
+
+        limits, rows = await self._connection.info("embedder"), []
+        async with aclosing(ask_each(items, limits, send)) as answers:
+            async for answer in answers:
+                if isinstance(answer, GraftError):
+                    raise answer
+                rows.append(answer)
+        return np.stack(rows) if rows else np.zeros((0, 0), np.float32)
 
 
 def _name(backbone: str) -> str:

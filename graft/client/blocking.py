@@ -7,6 +7,7 @@ and waits. So there is one implementation, and several threads may share one Cli
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 
 from graft.addresses import Addresses
@@ -22,6 +23,7 @@ from graft.client.datasets import Dataset
 from graft.client.jobs import Job, JobEvent
 from graft.client.loop import LoopThread
 from graft.client.predictions import Answer, Prediction
+from graft.client.proposals import Proposals
 from graft.client.reports import Report
 from graft.client.scored import BoxScoring, Scoring
 from graft.client.training import Estimate, TrainingOptions
@@ -153,6 +155,16 @@ class Client:
     ) -> BoxScoring:
         """Score a detector on pictures with boxes that it has not seen."""
         return self._loop.run(self._client.evaluate_boxes(model, examples, on_progress=on_progress))
+
+    def propose(
+        self,
+        model: str,
+        pictures: Sequence[Path],
+        *,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> Proposals:
+        """Let a detector propose the boxes of unlabelled picture files."""
+        return self._loop.run(self._client.propose(model, pictures, on_progress=on_progress))
 
     def report(self, model: str) -> Report:
         """Answer the trainer's own report of a model."""

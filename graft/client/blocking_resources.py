@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
 
 from graft.client.backbones import Backbone, Backbones
 from graft.client.datasets import Dataset, Datasets, NearDuplicate
@@ -11,6 +14,7 @@ from graft.client.loop import LoopThread
 from graft.client.models import Model, Models, ModelVersion
 from graft.client.reports import Report
 from graft.client.upload import UploadProgress
+from graft.content import Item
 from graft.examples import Example
 from graft.names import LIVE
 
@@ -134,3 +138,7 @@ class BlockingBackbones:
     def load(self, backbone: str) -> Backbone:
         """Make the embedder read the catalogue again and warm a backbone."""
         return self._loop.run(self._backbones.load(backbone))
+
+    def embed(self, backbone: str, items: Sequence[Item]) -> npt.NDArray[np.float32]:
+        """Answer the vector that a backbone makes of each item, [n, dim]."""
+        return self._loop.run(self._backbones.embed(backbone, items))

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
-from collections import deque
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from graft.client.batches import REQUESTS_IN_FLIGHT, Batch, split
+from graft.client.asking import Send, ask_each
 from graft.client.connection import Connection
 from graft.client.detections import Detected, DetectedObject
-from graft.content import Item, item_name, load
+from graft.content import Item
 from graft.errors import GraftError
 from graft.names import VersionName, expand_servable
 from graft.predictor.v1 import predictor_service_pb2
-
-_ITEM_FIELD = re.compile(r"items\[(\d+)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +58,6 @@ class Prediction:
 
 Answer = Prediction | GraftError
 """What one item came to."""
-
-_Row = tuple[Any, ...]
-_Send = Callable[[list[Any]], Coroutine[Any, Any, list[Any]]]
 
 
 class Predictor:
@@ -130,69 +122,8 @@ class Predictor:
         response = await self._connection.call("predictor", "GetModel", request)
         return tuple(response.version.labels)
 
-    async def _each(self, items: Sequence[Item], send: _Send) -> AsyncGenerator[Any, None]:
-        """Keep a bounded number of requests in flight and yield their answers in order."""
-        batches = split(items, await self._connection.info("predictor"))
-        flying: deque[asyncio.Task[list[Any]]] = deque()
-        try:
-            while True:
-                while len(flying) < REQUESTS_IN_FLIGHT and (batch := next(batches, None)):
-                    flying.append(asyncio.create_task(_answer(items, batch, send)))
-                if not flying:
-                    return
-                for answer in await flying[0]:
-                    yield answer
-                flying.popleft()
-        finally:
-            for task in flying:
-                task.cancel()
-            await asyncio.gather(*flying, return_exceptions=True)
-
-
-async def _answer(items: Sequence[Item], batch: Batch, send: _Send) -> list[Any]:
-    """Answer a batch in the order of its items; the error of one item is only its own.
-
-    The server answers all of a request or names the first bad item: that one is set aside and the
-    rest sent again, at most once an item. An error that names no item is everybody's.
-    """
-    answers: dict[int, Any] = dict(batch.failures)
-    contents = {}
-    for position in batch.positions:
-        try:
-            contents[position] = await asyncio.to_thread(load, items[position])
-        except GraftError as error:
-            answers[position] = error
-    while contents:
-        sent = list(contents)
-        try:
-            replies = await send(list(contents.values()))
-        except GraftError as error:
-            bad = _culprit(error, sent)
-            answers[bad] = _renamed(error, bad, items[bad])
-            del contents[bad]
-        else:
-            answers.update(zip(sent, replies, strict=True))
-            break
-    return [answers[position] for position in sorted(answers)]
-
-
-def _culprit(error: GraftError, sent: Sequence[int]) -> int:
-    """Answer the position of the item that an error is about, or raise the error itself."""
-    match = _ITEM_FIELD.match(error.field)
-    if match is None or int(match[1]) >= len(sent):
-        raise error
-    return sent[int(match[1])]
-
-
-def _renamed(error: GraftError, position: int, item: Item) -> GraftError:
-    """Make an error whose field counts as the caller does and whose text names the item's file."""
-    match = _ITEM_FIELD.match(error.field)
-    assert match is not None
-    there, here = match[0], f"items[{position}]"
-    return type(error)(
-        error.message.replace(there, item_name(item, position)),
-        reason=error.reason,
-        field=error.field.replace(there, here),
-        metadata=error.metadata,
-        retry_after_s=error.retry_after_s,
-    )
+    async def _each(self, items: Sequence[Item], send: Send) -> AsyncGenerator[Any, None]:
+        limits = await self._connection.info("predictor")
+        async with aclosing(ask_each(items, limits, send)) as answers:
+            async for answer in answers:
+                yield answer

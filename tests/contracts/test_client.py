@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -223,6 +224,20 @@ def test_the_catalogue(client: Client) -> None:
     assert "default" in {endpoint.name for endpoint in first.endpoints}
     loaded = client.backbones.load(first.id)
     assert (loaded.digest, bool(loaded.engine)) == (first.digest, True)
+
+
+def test_vectors_of_a_backbone(client: Client) -> None:
+    first = client.backbones.list()[0]
+    items = [picture(label, 0) for label in COLOURS]
+    (dim,) = {one.dim for one in first.endpoints if one.name == "default"}
+    vectors = client.backbones.embed(f"{first.id}@{first.digest}", items)
+    assert vectors.shape == (len(items), dim)
+    assert np.allclose(client.backbones.embed(first.id, items[1:2])[0], vectors[1], atol=1e-4)
+    assert client.backbones.embed(first.id, []).shape[0] == 0
+    with pytest.raises(graft.NotFound):
+        client.backbones.embed("nobody", items)
+    with pytest.raises(graft.InvalidArgument, match=r"items\[1\]"):
+        client.backbones.embed(first.id, [items[0], b"no image"])
 
 
 def test_a_model_that_is_deleted_is_gone(client: Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from graft.errors import GraftError, InvalidArgument
 from graft.names import VersionName
 from graft.predictor.v1 import predictor_service_pb2 as predictor_pb
 from graft.predictor.v1 import predictor_service_pb2_grpc
+from graft.tensors import to_tensor
 from tests.support.fake_world import World, colour, find, pixels
 
 
@@ -78,20 +80,35 @@ class FakeEmbedder(embedder_service_pb2_grpc.EmbedderServiceServicer):
             engine="fake",
         )
 
+    async def Embed(self, request: Any, context: Any) -> Any:
+        """The mean colour of each item."""
+        await self._world.enter(context)
+        find({_backbone().name: _backbone()}, request.backbone.partition("@")[0])
+        found = [_looked(colour, item, n) for n, item in enumerate(request.items)]
+        vectors = np.array(found, np.float32)
+        return embedder_pb.EmbedResponse(
+            outputs=[embedder_pb.EndpointVectors(endpoint="default", vectors=to_tensor(vectors))]
+        )
+
     async def LoadBackbone(self, request: Any, context: Any) -> Any:
         found = await self.GetBackbone(request, context)
         return embedder_pb.LoadBackboneResponse(backbone=found.backbone, engine=found.engine)
+
+
+def _looked(look: Callable[[Any], Any], content: content_pb2.Content, number: int) -> Any:
+    """What `look` makes of an item; an error names the item."""
+    try:
+        return look(content)
+    except GraftError as error:
+        field = f"items[{number}].image"
+        raise InvalidArgument(f"{field}: {error}", reason=error.reason, field=field) from error
 
 
 def _nearest(
     means: dict[str, Any], content: content_pb2.Content, number: int
 ) -> predictor_pb.Prediction:
     """Softmax over the distances to the mean colours."""
-    try:
-        found = colour(content)
-    except GraftError as error:
-        field = f"items[{number}].image"
-        raise InvalidArgument(f"{field}: {error}", reason=error.reason, field=field) from error
+    found = _looked(colour, content, number)
     nearness = np.array([-np.linalg.norm(found - mean) / 10 for mean in means.values()])
     weights = np.exp(nearness - nearness.max())
     scores = dict(zip(means, weights / weights.sum(), strict=True))
@@ -109,11 +126,7 @@ def _found(
 ) -> predictor_pb.Prediction:
     """Around the pixels whose colour is near a mean one, a box. Its score is how close they lie,
     and where most are not so near, the thing is unknown."""
-    try:
-        seen = pixels(content)
-    except GraftError as error:
-        field = f"items[{number}].image"
-        raise InvalidArgument(f"{field}: {error}", reason=error.reason, field=field) from error
+    seen = _looked(pixels, content, number)
     detected = predictor_pb.Detected(width=seen.shape[1], height=seen.shape[0])
     for label, mean in means.items():
         far = np.linalg.norm(seen - mean, axis=2)

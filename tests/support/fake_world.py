@@ -22,7 +22,12 @@ from services.common import image
 COLOURS = {"red": (250, 0, 0), "green": (0, 250, 0), "blue": (0, 0, 250)}
 ACCURACY = evaluation_pb2.Interval(estimate=0.9, low=0.8, high=0.95, level=0.95)
 MAP50 = evaluation_pb2.Interval(estimate=0.83, low=0.78, high=0.88, level=0.95)
-FEATURES = model_pb2.Features(backbone="backbones/fake", endpoints=["cut", "default"], dims=[8, 3])
+FEATURES = model_pb2.Features(
+    backbone="backbones/fake",
+    backbone_digest="0" * 64,
+    endpoints=["cut", "default"],
+    dims=[8, 3],
+)
 
 
 class World:

@@ -14,6 +14,7 @@ from graft.cli.main import main
 from graft.client.loop import LoopThread
 from tests.support.command import Done, Run
 from tests.support.fake_suite import FakeSuite, fake_suite
+from tests.support.things import boxed
 
 COLOURS = {"red": (200, 0, 0), "green": (0, 200, 0)}
 
@@ -74,4 +75,23 @@ def images(tmp_path: Path) -> Path:
 @pytest.fixture
 def trained(up: Run, images: Path) -> Run:
     assert up("train", images, "--model", "hues").code == 0
+    return up
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "scenes"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def boxes(folder: Path) -> Path:
+    """A document of two pictures with a red and a green thing each."""
+    return boxed(folder)
+
+
+@pytest.fixture
+def detector(up: Run, boxes: Path) -> Run:
+    assert up("train", boxes, "--model", "things").code == 0
     return up

@@ -5,59 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
 from PIL import Image
 
 from tests.support.command import Run
-
-GREY, RED, GREEN = (120, 120, 120), (250, 0, 0), (0, 250, 0)
-PLACES = {"red": (4, 2, 10, 8), "green": (24, 6, 12, 10)}
-
-
-def _scene(path: Path, *, red: tuple[int, int, int] = RED, green: bool = True) -> Path:
-    picture = Image.new("RGB", (40, 20), GREY)
-    colours = {"red": red} | ({"green": GREEN} if green else {})
-    for label, colour in colours.items():
-        left, top, width, height = PLACES[label]
-        picture.paste(colour, (left, top, left + width, top + height))
-    picture.save(path)
-    return path
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "scenes"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def boxes(folder: Path) -> Path:
-    """A COCO document of two pictures with a red and a green thing each."""
-    names = [_scene(folder / f"{number}.png").name for number in range(2)]
-    ids = {"red": 1, "green": 2}
-    document = {
-        "images": [
-            {"id": number, "file_name": name, "width": 40, "height": 20}
-            for number, name in enumerate(names)
-        ],
-        "annotations": [
-            {"id": 10 * number + ids[label], "image_id": number, "category_id": ids[label]}
-            | {"bbox": list(place)}
-            for number in range(2)
-            for label, place in PLACES.items()
-        ],
-        "categories": [{"id": number, "name": label} for label, number in ids.items()],
-    }
-    path = folder / "boxes.json"
-    path.write_text(json.dumps(document))
-    return path
-
-
-@pytest.fixture
-def detector(up: Run, boxes: Path) -> Run:
-    assert up("train", boxes, "--model", "things").code == 0
-    return up
+from tests.support.things import GREY, PLACES, scene
 
 
 def test_train_tells_map50_in_the_place_of_an_accuracy(up: Run, boxes: Path) -> None:
@@ -78,7 +29,7 @@ def test_labels_of_whole_pictures_have_no_map50(up: Run, images: Path) -> None:
 def test_predict_prints_a_line_an_object(detector: Run, folder: Path) -> None:
     empty = folder / "empty.png"
     Image.new("RGB", (40, 20), GREY).save(empty)
-    strange = _scene(folder / "strange.png", red=(205, 0, 0), green=False)
+    strange = scene(folder / "strange.png", red=(205, 0, 0), green=False)
     done = detector("predict", "things", folder / "0.png", empty, strange)
     assert done.code == 0
     lines = [line.split() for line in done.out.splitlines()]
@@ -117,7 +68,7 @@ def test_several_pictures_are_drawn_into_a_folder_each_by_its_name(
 ) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    _scene(other / "0.png")
+    scene(other / "0.png")
     (folder / "bad.png").write_bytes(b"no image")
     target = tmp_path / "drawn"
     done = detector("predict", "things", folder, other / "0.png", "--draw", target, "--json")
