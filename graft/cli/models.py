@@ -49,6 +49,9 @@ def show(model: ModelArgument, json: JsonFlag = False) -> None:
     say(f"version {version.version}: {_measured(version)}")
     size = f", at {_size(version)} pixels" if version.input_size else ""
     say(f"  {version.head} head on {version.backbone} ({' + '.join(version.endpoints)}){size}")
+    if version.text_backbone:
+        layers = " + ".join(version.text_endpoints)
+        say(f"    and on {version.text_backbone} ({layers}) for the texts")
     say(f"  {version.example_count} examples of {version.dataset}/{version.dataset_version}")
     say(f"  labels: {', '.join(version.labels)}")
 

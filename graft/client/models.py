@@ -53,7 +53,8 @@ class ModelVersion:
     `detection` where the things of a picture are found. `endpoints` are the layers of the backbone
     whose vectors the head takes, joined in this order. Of a detector `input_size` is the height and
     width in pixels at which pictures are looked at, and `map50` (mean average precision at IoU 0.5)
-    stands in the place of `accuracy`.
+    stands in the place of `accuracy`. Of a model of images with texts `backbone` reads the images,
+    and `text_backbone` the texts, at `text_endpoints`; of any other both are empty.
     """
 
     name: str
@@ -76,6 +77,8 @@ class ModelVersion:
     suite_version: str
     input_size: tuple[int, ...] = ()
     map50: Interval | None = None
+    text_backbone: str = ""
+    text_endpoints: tuple[str, ...] = ()
 
     @classmethod
     def from_proto(cls, version: model_pb2.ModelVersion) -> ModelVersion:
@@ -101,6 +104,8 @@ class ModelVersion:
             suite_version=version.suite_version,
             input_size=tuple(version.features.input_size),
             map50=optional_interval(version, "map50"),
+            text_backbone=version.text_features.backbone,
+            text_endpoints=tuple(version.text_features.endpoints),
         )
 
 

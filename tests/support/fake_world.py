@@ -28,6 +28,7 @@ FEATURES = model_pb2.Features(
     endpoints=["cut", "default"],
     dims=[8, 3],
 )
+TEXT_FEATURES = model_pb2.Features(backbone="backbones/words", endpoints=["default"], dims=[3])
 
 
 class World:
@@ -109,6 +110,9 @@ class World:
             head=model_pb2.Head(kind="class_mean"),
             dataset=self.trained_on[str(version)],
         )
+        data = self.data.get(self.trained_on[str(version)], [])
+        if any(_of_both(one.content) for one in data):
+            found.text_features.CopyFrom(TEXT_FEATURES)
         if str(version) in self.detectors:
             found.task = model_pb2.TASK_DETECTION
             found.features.input_size[:] = [8, 16]
@@ -116,6 +120,10 @@ class World:
         else:
             found.accuracy.CopyFrom(ACCURACY)
         return found
+
+
+def _of_both(content: content_pb2.Content) -> bool:
+    return content.HasField("image") and content.HasField("text")
 
 
 def borne(example: dataset_pb.Example) -> set[str]:

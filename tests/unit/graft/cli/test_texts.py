@@ -134,6 +134,9 @@ def test_an_image_and_its_words_are_asked_about_as_one(
     assert done.document["input"] == str(tmp_path / "red.png")
     asked = suite.world.asked[-1]
     assert (asked.HasField("image"), asked.text) == (True, "blue sky")
+    shown = up("models", "show", "posts").out
+    assert "on backbones/fake (cut + default)" in shown
+    assert "and on backbones/words (default) for the texts" in shown
 
 
 def test_words_stand_beside_one_image(hues: Run, tmp_path: Path) -> None:
