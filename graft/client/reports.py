@@ -36,8 +36,8 @@ def optional_interval(message: Any, field: str) -> Interval | None:
 class ClassReport:
     """How one class fares; a share is None where nothing could be measured.
 
-    `average_precision` is that of a model of several labels an item, `threshold`, the score from
-    which on the label is answered, of such a model and of a detector; None of any other.
+    `average_precision` and `threshold`, the score from which on the label is answered, are those of
+    a model of several labels an item, and of a detector; None of any other.
     """
 
     label: str

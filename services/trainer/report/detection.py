@@ -7,7 +7,6 @@ from typing import Final
 from graft.model.v1 import evaluation_pb2 as pb
 from services.trainer.report import detection_words as words
 from services.trainer.report.curve import numbers, plot
-from services.trainer.report.learning_curve import METHOD
 from services.trainer.report.markup import (
     bar,
     folded,
@@ -21,18 +20,22 @@ from services.trainer.report.markup import (
 )
 from services.trainer.report.plain import percent
 
-MAX_CLASSES: Final = 200
-
-_CLASSES: Final = (
+MAX_CLASSES: Final = (
     "“Found”: of all things of the class, how many got a box. “Right when drawn”: of all boxes "
     "with this label, how many lie on such a thing. “Drawn from”: the score from which on a box "
     "counts, chosen so that the two are balanced; with a lower one more is found and more of it is "
-    "wrong. Below each number, and as a thin line, stands the range that holds the truth in 95 of "
-    "100 cases. Weakest class first."
+    "wrong. “Score”: the one above, of this class alone; no threshold has a part in it. Below each "
+    "number, and as a thin line, stands the range that holds the truth in 95 of 100 cases. Weakest "
+    "class first."
 )
 _SORTED: Final = (
     "Every box from its threshold on is right or wrong in one way; a thing that got no box is "
     "missed."
+)
+_CURVE: Final = (
+    "Dots: trained on a part of the pictures and tested on others. Dashed: what to expect with "
+    "more pictures. The area and the lines hold the truth in 8 of 10 cases. New pictures are taken "
+    "to be like those that are there."
 )
 _COUNTS: Final = (
     "How well it tells how many there are in a picture. “Off by”: how far the number is from the "
@@ -68,7 +71,8 @@ def classes(evaluation: pb.Evaluation) -> str:
     rows = [_class(found, things.get(found.label, 0)) for found in ordered[:MAX_CLASSES]]
     left = len(ordered) - MAX_CLASSES
     more = [f"{left:,} better classes are left out here; the JSON report has all."]
-    lines = table(("Class", "Things", "Found", "Right when drawn", "Drawn from"), rows)
+    head = ("Class", "Things", "Found", "Right when drawn", "Drawn from", "Score")
+    lines = table(head, rows)
     return section("Class by class", _CLASSES, lines, listing(more if left > 0 else []))
 
 
@@ -79,6 +83,7 @@ def _class(found: pb.ClassEvaluation, things: int) -> str:
         bar(found.recall),
         bar(found.precision if found.HasField("precision") else None),
         f"{found.threshold:.2f}" if found.HasField("threshold") else "–",
+        percent(found.average_precision) if found.HasField("average_precision") else "–",
     )
 
 
@@ -94,7 +99,7 @@ def outlook(evaluation: pb.Evaluation) -> str:
         spoken="Score by the number of pictures: " + found.outlook,
     )
     told = numbers(found.measured, found.forecast, counted="Pictures", score="Score")
-    how = folded("How this was found", f"<p>{text(METHOD)}</p>{told}") if drawn else ""
+    how = folded("How this was found", f"<p>{text(_CURVE)}</p>{told}") if drawn else ""
     return section("Would more pictures help?", found.outlook, drawn, how)
 
 

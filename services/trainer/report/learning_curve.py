@@ -7,7 +7,7 @@ from services.trainer.report.curve import numbers, plot
 from services.trainer.report.markup import listing, section, text
 
 MAX_CLASSES = 12
-METHOD = (
+_METHOD = (
     "Dots: models trained on a part of the examples and tested on the rest. Dashed: what to "
     "expect with all of them and with more. The area and the lines hold the truth in 8 of 10 "
     "cases. New examples are taken to be like those that are there."
@@ -37,4 +37,4 @@ def _how(curve: pb.LearningCurve) -> str:
     told = numbers(
         curve.measured, curve.forecast, counted="Examples of each class", score="Accuracy"
     )
-    return f"<details><summary>How this was found</summary><p>{text(METHOD)}</p>{told}</details>"
+    return f"<details><summary>How this was found</summary><p>{text(_METHOD)}</p>{told}</details>"
