@@ -76,9 +76,7 @@ WaitFlag = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the m
 def train(
     path: PathArgument,
     model: ModelOption,
-    task: Annotated[
-        Task, typer.Option(help="auto is what the labels say; detection is not in this version.")
-    ] = Task.AUTO,
+    task: Annotated[Task, typer.Option(help="auto is what the labels or boxes say.")] = Task.AUTO,
     backbone: BackboneOption = "auto",
     budget: BudgetOption = "",
     seed: Annotated[int, typer.Option(min=0, help="The seed of every random choice.")] = 0,

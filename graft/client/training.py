@@ -22,6 +22,7 @@ _TASKS: Final = {
     AUTO: model_pb2.TASK_UNSPECIFIED,
     "classification": model_pb2.TASK_CLASSIFICATION,
     "multi-label": model_pb2.TASK_MULTI_LABEL,
+    "detection": model_pb2.TASK_DETECTION,
 }
 
 
@@ -51,7 +52,7 @@ class TrainingOptions:
         """Make the TrainingSpec; raise InvalidArgument for what cannot be asked."""
         if self.task not in _TASKS:
             raise InvalidArgument(
-                f"task must be one of {', '.join(_TASKS)} in this version. Received: {self.task!r}",
+                f"task must be one of {', '.join(_TASKS)}. Received: {self.task!r}",
                 field="spec.task",
             )
         spec = training_job_pb2.TrainingSpec(

@@ -14,16 +14,19 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import safetensors
 import safetensors.numpy
 from google.protobuf import json_format, timestamp_pb2
+from numpy.typing import NDArray
 
 from graft.errors import Conflict, DataLoss, NotFound
 from graft.model.v1 import evaluation_pb2, model_pb2
 from graft.names import AliasName, ModelName, VersionName
 from services.common import layout
 from services.common.backbones import tuned
+from services.common.detector.detector import Detector
 from services.common.heads.head import Head
 from services.common.heads.registry import from_arrays
 from services.common.store.base import Store
@@ -38,7 +41,7 @@ class Draft:
     """
 
     manifest: model_pb2.ModelVersion
-    head: Head
+    head: Head | Detector
     evaluation: evaluation_pb2.Evaluation
 
 
@@ -140,13 +143,23 @@ def parts_of(manifest: model_pb2.ModelVersion) -> list[model_pb2.Features]:
 
 def read_head(store: Store, manifest: model_pb2.ModelVersion) -> Head:
     """Read the head of a version; DataLoss when the arrays are not those of the manifest."""
+    return from_arrays(manifest.head.kind, tuple(manifest.labels), _arrays(store, manifest))
+
+
+def read_served(store: Store, manifest: model_pb2.ModelVersion) -> Head | Detector:
+    """Read what a version answers with, a head or a detector. Raises as `read_head`."""
+    if manifest.head.kind != Detector.kind:
+        return read_head(store, manifest)
+    return Detector.from_arrays(tuple(manifest.labels), _arrays(store, manifest))
+
+
+def _arrays(store: Store, manifest: model_pb2.ModelVersion) -> dict[str, NDArray[Any]]:
     key = layout.arrays(VersionName.parse(manifest.name))
     data = _checked(store, key, manifest.head.arrays_sha256)
     try:
-        arrays = safetensors.numpy.load(data)
+        return dict(safetensors.numpy.load(data))
     except safetensors.SafetensorError as error:
         raise _damaged(key, "is no safetensors file") from error
-    return from_arrays(manifest.head.kind, tuple(manifest.labels), arrays)
 
 
 def read_evaluation(store: Store, version: VersionName) -> evaluation_pb2.Evaluation:

@@ -54,7 +54,8 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """The vectors of a batch by endpoint, float32 `[items, dim]`, and the embedder's stages."""
+    """The vectors of a batch by endpoint, float32 `[items, dim]`, or the maps `[items, height,
+    width, channels]`, and the embedder's stages."""
 
     vectors: dict[str, Floats]
     timings: Sequence[timing_pb2.StageTiming]
@@ -75,8 +76,12 @@ class Embedder:
         backbone: str,
         endpoints: Sequence[str],
         deadline: Deadline,
+        side: int = 0,
     ) -> Embedded:
         """Embed a batch with `backbones/{name}@{digest}`, in float16 as the trainer does.
+
+        With a `side` the answer is the maps `[items, height, width, channels]` of pictures resized
+        to `side` x `side` pixels.
 
         The heads were fitted on vectors rounded to float16; the same rounding here makes serving
         equal to training. Raises what the embedder raised, Unavailable when it does not answer.
@@ -86,6 +91,8 @@ class Embedder:
             endpoints=endpoints,
             dtype=tensor_pb2.DATA_TYPE_FLOAT16,
             items=items,
+            maps=side > 0,
+            input_size=[side, side] if side else [],
         )
         try:
             answer = await self._ask(request, deadline)
@@ -94,7 +101,7 @@ class Embedder:
                 raise  # repeating is for who began the call: here it would multiply an overload
             await asyncio.sleep(error.retry_after_s or 0.0)
             answer = await self._ask(request, deadline)  # by another replica: the first one stops
-        return _read_answer(answer, backbone, endpoints, len(items))
+        return _read_answer(answer, backbone, endpoints, len(items), 4 if side else 2)
 
     async def _ask(
         self, request: embedder_service_pb2.EmbedRequest, deadline: Deadline
@@ -146,7 +153,11 @@ class Embedder:
 
 
 def _read_answer(
-    answer: embedder_service_pb2.EmbedResponse, backbone: str, endpoints: Sequence[str], items: int
+    answer: embedder_service_pb2.EmbedResponse,
+    backbone: str,
+    endpoints: Sequence[str],
+    items: int,
+    axes: int,
 ) -> Embedded:
     """Unpack an answer that holds what was asked for; Internal for any other."""
     names = [output.endpoint for output in answer.outputs]
@@ -155,15 +166,15 @@ def _read_answer(
             f"the embedder answered other vectors than those of {backbone} at {list(endpoints)}."
             f" Received: {names} of {answer.backbone_digest!r}"
         )
-    vectors = {output.endpoint: _floats(output.vectors, items) for output in answer.outputs}
+    vectors = {output.endpoint: _floats(output.vectors, items, axes) for output in answer.outputs}
     return Embedded(vectors, answer.timings)
 
 
-def _floats(tensor: tensor_pb2.Tensor, items: int) -> Floats:
+def _floats(tensor: tensor_pb2.Tensor, items: int, axes: int) -> Floats:
     try:
         array: Any = from_tensor(tensor)
     except InvalidArgument as error:
         raise Internal(f"the embedder answered a broken tensor: {error}") from error
-    if array.ndim != 2 or len(array) != items:
+    if array.ndim != axes or len(array) != items:
         raise Internal(f"the embedder owed {items} vectors. Received: shape {array.shape}")
     return np.asarray(array, dtype=np.float32)

@@ -10,6 +10,7 @@ from typing import Final
 
 from graft.errors import Internal, ResourceExhausted, Unavailable
 from services.common import metrics
+from services.common.detector.detector import Detector
 from services.common.heads.head import Head
 from services.predictor.served import Revision, Servable
 from services.predictor.versions import Held, Refuse, Unload, Wait, make_room
@@ -24,7 +25,9 @@ _HIT = metrics.HEAD_CACHE.labels("hit")
 _MISS = metrics.HEAD_CACHE.labels("miss")
 _EVICTED = metrics.HEAD_CACHE.labels("evicted")
 
-Loader = Callable[[Servable], Awaitable[Head]]
+Loaded = Head | Detector
+
+Loader = Callable[[Servable], Awaitable[Loaded]]
 
 
 class Handles:
@@ -37,7 +40,7 @@ class Handles:
         self._entries = entries
         self.heads = [entry.ready() for entry in entries]
 
-    def __enter__(self) -> list[Head]:
+    def __enter__(self) -> list[Loaded]:
         return self.heads
 
     def __exit__(
@@ -58,10 +61,10 @@ class _Entry:
         self.servable = servable
         self.size_bytes = 0  # counted once there is room for it
         self.users = 0
-        self.head: Head | None = None
+        self.head: Loaded | None = None
         self.load: asyncio.Task[None] | None = None
 
-    def ready(self) -> Head:
+    def ready(self) -> Loaded:
         if self.head is None:
             raise Internal(f"the head of {self.servable.text} was handed out before it was loaded")
         return self.head

@@ -15,11 +15,13 @@ from graft.errors import GraftError
 from graft.names import parse_servable
 from graft.predictor.v1 import predictor_service_pb2 as pb
 from services.common.blocking import Bridge
+from services.common.detector.detector import Detector
 from services.common.heads.base import Floats
 from services.common.heads.head import Head
 from services.predictor import answers
+from services.predictor.detecting import Lookout, Seeing
 from services.predictor.embedding import Deadline, Embedded, Embedder
-from services.predictor.head_cache import HeadCache
+from services.predictor.head_cache import HeadCache, Loaded
 from services.predictor.parts import Given, Kind, give, plain
 from services.predictor.served import Name, Revision, Route, Servable
 from services.predictor.source import Source
@@ -71,6 +73,7 @@ class Router:
         self._heads = heads
         self._embedder = embedder
         self._threads = threads
+        self._lookout = Lookout(embedder, threads)
 
     async def predict(
         self,
@@ -84,12 +87,39 @@ class Router:
         distinct = list({servable.revision: servable for servable in servables}.values())
         with await self._heads.acquire(distinct) as heads:
             stages.end("resolve")
-            vectors = await self._embed(distinct, items, deadline, stages)
-            stages.end("embed")
-            answered = await self._apply(distinct, heads, items, vectors)
+            answered = await self._answer(distinct, heads, items, deadline, stages)
         stages.end("head")
         labelled = [Labelled(one.text, answered[one.revision]) for one in servables]
         return labelled, stages.timings
+
+    async def _answer(
+        self,
+        servables: Sequence[Servable],
+        heads: Sequence[Loaded],
+        items: Sequence[content_pb2.Content],
+        deadline: Deadline,
+        stages: Stages,
+    ) -> dict[Revision, list[pb.Prediction]]:
+        """What each version answers: classifiers by vectors, detectors by maps."""
+        heads_of: list[tuple[Servable, Head]] = []
+        detectors: list[Seeing] = []
+        for servable, head in zip(servables, heads, strict=True):
+            if isinstance(head, Detector):
+                detectors.append(Seeing(servable, head))
+            else:
+                heads_of.append((servable, head))
+        answered: dict[Revision, list[pb.Prediction]] = {}
+        if heads_of:
+            some = [servable for servable, _ in heads_of]
+            vectors = await self._embed(some, items, deadline, stages)
+            stages.end("embed")
+            answered |= await self._apply(some, [head for _, head in heads_of], items, vectors)
+        if detectors:
+            found, timings = await self._lookout.detect(detectors, items, deadline)
+            stages.add_embedder(timings)
+            stages.end("embed")
+            answered |= found
+        return answered
 
     async def _resolve(self, models: Sequence[Asked]) -> list[Servable]:
         """What each name means; only names that memory cannot tell are waited for, together."""

@@ -8,6 +8,7 @@ from graft.errors import DataLoss, InvalidArgument
 from graft.model.v1 import model_pb2
 from graft.names import AliasName, BackboneName, VersionName
 from services.common import artifacts, layout
+from services.common.detector.detector import Detector
 from services.common.heads.head import Head
 from services.common.store.base import Store
 from services.predictor.parts import KINDS, Kind
@@ -116,10 +117,11 @@ def _leg(name: VersionName, features: model_pb2.Features, kind: Kind) -> Leg:
     return Leg(str(backbone), tuple(features.endpoints), tuple(features.dims), kind)
 
 
-def read_head(store: Store, servable: Servable) -> Head:
-    """Read the head of a version. Blocks; raises NotFound, DataLoss, FailedPrecondition."""
+def read_head(store: Store, servable: Servable) -> Head | Detector:
+    """Read the head, or the detector, of a version. Blocks; raises NotFound, DataLoss,
+    FailedPrecondition."""
     manifest = artifacts.read_manifest(store, servable.version)
-    head = artifacts.read_head(store, manifest)
+    head = artifacts.read_served(store, manifest)
     if head.dim != servable.route.dim or head.nbytes > manifest.head.size_bytes:
         key = layout.arrays(servable.version)
         raise DataLoss(

@@ -14,11 +14,10 @@ from graft.errors import GraftError
 from graft.predictor.v1 import predictor_service_pb2_grpc
 from services.common import server as common
 from services.common.blocking import Bridge
-from services.common.heads.head import Head
 from services.common.settings import Settings, from_process
 from services.common.store import Store
 from services.predictor.embedding import Embedder
-from services.predictor.head_cache import HeadCache
+from services.predictor.head_cache import HeadCache, Loaded
 from services.predictor.router import Router
 from services.predictor.served import Name, Servable, read_head, read_servable
 from services.predictor.servicer import NAME, PredictorServicer
@@ -76,7 +75,7 @@ class Predictor:
     async def _read_servable(self, name: Name, known: Servable | None) -> Servable:
         return await self._reads.run(read_servable, self._store, name, known)
 
-    async def _read_head(self, servable: Servable) -> Head:
+    async def _read_head(self, servable: Servable) -> Loaded:
         return await self._reads.run(read_head, self._store, servable)
 
     async def warm(self) -> None:

@@ -38,15 +38,11 @@ from graft.errors import (
     ResourceExhausted,
     Unavailable,
 )
-from graft.names import BackboneName
 from graft.status import from_rpc_error
-from services.common import layout, telemetry
-from services.common.store import Store
-from services.trainer.search.cuts import MAX_JOINED
+from services.common import telemetry
+from services.trainer.source import Source
 from services.trainer.tables import EmbeddingTable
 
-DEFAULT_ENDPOINT: Final = "default"
-BATCH_ITEMS: Final = 32
 BATCH_BYTES: Final = MAX_MESSAGE_BYTES // 2
 READ_ITEMS: Final = 16
 """Files read from the data set at once: up to 20 MiB each."""
@@ -108,10 +104,14 @@ class EmbedderClient:
             backbone=source.pinned,
             endpoints=source.endpoints,
             view=source.view,
+            maps=source.side > 0,
+            input_size=[source.side] * 2 if source.side else [],
             dtype=tensor_pb2.DATA_TYPE_FLOAT16,
             items=[content_of(source.backbone, data) for data in files],
         )
         found = [tensors.from_tensor(output.vectors) for output in self.ask(request).outputs]
+        if source.side:
+            found = [maps.reshape(len(maps), -1) for maps in found]
         shapes = [list(vectors.shape) for vectors in found]
         if shapes != [[len(files), dim] for dim in source.dims]:
             raise DataLoss(
@@ -144,55 +144,6 @@ def content_of(backbone: backbone_pb2.Backbone, data: bytes) -> content_pb2.Cont
     if backbone.modality == backbone_pb2.MODALITY_TEXT:
         return content_pb2.Content(text=data.decode())
     return content_pb2.Content(image=data)
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Whose vectors: some endpoints of one backbone at one digest, of one view of the pictures."""
-
-    backbone: backbone_pb2.Backbone
-    endpoints: tuple[str, ...] = (DEFAULT_ENDPOINT,)
-    view: str = ""
-
-    @classmethod
-    def of(cls, backbone: backbone_pb2.Backbone) -> Source:
-        """The endpoints that a search looks at, from early to late, the last layer last."""
-        return cls(backbone, worth_cutting(backbone))
-
-    @property
-    def pinned(self) -> str:
-        """The name with which exactly this content is asked for."""
-        plain = BackboneName.parse(self.backbone.name)
-        return str(BackboneName(plain.backbone, self.backbone.digest))
-
-    @property
-    def dims(self) -> tuple[int, ...]:
-        """The length of a vector at each endpoint."""
-        known = {endpoint.name: int(endpoint.dim) for endpoint in self.backbone.endpoints}
-        missing = [name for name in self.endpoints if name not in known]
-        if missing:
-            raise FailedPrecondition(
-                f"{self.backbone.name} has no endpoint of this name. Received: {missing[0]!r}"
-            )
-        return tuple(known[name] for name in self.endpoints)
-
-
-def worth_cutting(backbone: backbone_pb2.Backbone) -> tuple[str, ...]:
-    """The last MAX_JOINED endpoints, ordered as data flows: feature maps from fine to coarse, then
-    vectors, `default` last. A map as wide as `default` is taken for the one that it averages."""
-    default = next(one for one in backbone.endpoints if one.name == DEFAULT_ENDPOINT)
-    rest = [one for one in backbone.endpoints if one.name != DEFAULT_ENDPOINT]
-    maps = [one for one in rest if len(one.shape) == 3 and one.dim != default.dim]
-    maps.sort(key=lambda one: (-one.shape[0] * one.shape[1], one.name))
-    plain = [one for one in rest if len(one.shape) != 3]
-    return (*[one.name for one in [*maps, *plain]][-(MAX_JOINED - 1) :], DEFAULT_ENDPOINT)
-
-
-def caches(store: Store, project: str, source: Source) -> list[EmbeddingTable]:
-    """The table of the vectors at each endpoint of a source."""
-    digest = source.backbone.digest
-    keys = [layout.embedding_table(project, digest, name, source.view) for name in source.endpoints]
-    return [EmbeddingTable(store, key, dim) for key, dim in zip(keys, source.dims, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +235,7 @@ class Embeddings:
         with ThreadPoolExecutor(MAX_IN_FLIGHT, thread_name_prefix="embed") as pool:
             waiting: deque[_Batch] = deque()
             try:
-                for positions, files in _batches(missing, contents):
+                for positions, files in _batches(missing, contents, self._source.batch_items):
                     where = [paths[position] for position in positions]
                     context = contextvars.copy_context()  # the request id crosses the threads
                     future = pool.submit(context.run, self._call, files, where)
@@ -308,13 +259,15 @@ def _finished(batch: _Batch) -> _Batch:
     return batch
 
 
-def _batches(missing: list[int], contents: Contents) -> Iterator[tuple[list[int], list[bytes]]]:
-    """Positions and files, cut so that a request stays within BATCH_ITEMS and BATCH_BYTES."""
+def _batches(
+    missing: list[int], contents: Contents, most: int
+) -> Iterator[tuple[list[int], list[bytes]]]:
+    """Positions and files, cut so that a request stays within `most` items and BATCH_BYTES."""
     positions, files, size = list[int](), list[bytes](), 0
     for start in range(0, len(missing), READ_ITEMS):
         some = missing[start : start + READ_ITEMS]
         for position, data in zip(some, contents(some), strict=True):
-            if files and (len(files) >= BATCH_ITEMS or size + len(data) > BATCH_BYTES):
+            if files and (len(files) >= most or size + len(data) > BATCH_BYTES):
                 yield positions, files
                 positions, files, size = [], [], 0
             positions.append(position)

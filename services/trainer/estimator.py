@@ -19,8 +19,8 @@ from services.trainer import backbone_choice, estimate
 from services.trainer.data.catalogue import Catalogue, Snapshot
 from services.trainer.data.rows import MODALITIES
 from services.trainer.data.summary import warnings_of
-from services.trainer.embeddings import Source, caches
 from services.trainer.jobs.book import JobBook
+from services.trainer.source import Source, caches
 
 PAST_JOBS: Final = 20
 """So many of the newest jobs that succeeded are gone by."""

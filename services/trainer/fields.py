@@ -17,6 +17,7 @@ _TASKS: Final = (
     model_pb2.TASK_UNSPECIFIED,
     model_pb2.TASK_CLASSIFICATION,
     model_pb2.TASK_MULTI_LABEL,
+    model_pb2.TASK_DETECTION,
 )
 
 

@@ -262,7 +262,6 @@ def gather(store: Store, spec: pb.TrainingSpec) -> Material:
     else:
         check_trainable(material)
     check_task(material, spec.task)
-    refuse_boxes(material)
     return material
 
 
@@ -301,17 +300,6 @@ def check_boxed(material: Material) -> None:
             reason="DATASET_UNTRAINABLE",
             metadata={"classes": str(len(material.labels)), "examples": str(len(material.rows))},
         )
-
-
-def refuse_boxes(material: Material) -> None:
-    """Raise FailedPrecondition where only a detector could be trained."""
-    if not material.boxed:
-        return
-    raise FailedPrecondition(
-        f"{material.snapshot.name} has boxes, and this version trains no detector; import labels"
-        f" without boxes. Received: {len(material.rows)} examples with boxes",
-        reason="DATASET_UNTRAINABLE",
-    )
 
 
 def check_trainable(material: Material) -> None:

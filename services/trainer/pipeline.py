@@ -19,14 +19,15 @@ from services.common.artifacts import parts_of
 from services.trainer import backbone_choice, publication, published, tuned_search
 from services.trainer.assessment import Assessed, Subject, assess
 from services.trainer.data.rows import IMAGE
-from services.trainer.embeddings import Source, caches
+from services.trainer.detection import job as detecting
 from services.trainer.material import Material, gather
 from services.trainer.phases import Phases
 from services.trainer.report.pictured import pictured
-from services.trainer.running import Job, Tools
+from services.trainer.running import DEFAULT_BUDGET_S, Job, Tools
 from services.trainer.search.run import SearchResult, SearchSettings, search
 from services.trainer.search.tuning_budget import SHARE as TUNING_SHARE
 from services.trainer.seeing import Seen, see
+from services.trainer.source import Source, caches
 from services.trainer.tail_tuning import Means
 from services.trainer.tuned_search import TunedSearch
 
@@ -51,7 +52,11 @@ def train(tools: Tools, job: pb.TrainingJob) -> pb.TrainingResult:
     run, phases = Job(tools, job.spec), Phases(tools.report)
     with phases.phase("snapshot"):
         material = gather(tools.store, job.spec)
-        run.learn(material.modality)
+        run.learn(
+            detecting.DEFAULT_BUDGET_S if material.boxed else DEFAULT_BUDGET_S[material.modality]
+        )
+    if material.boxed:
+        return detecting.run_job(run, job, material, phases)
     with phases.phase("embed", "examples") as tell:
         seen = see(run, material, tell)
     with phases.phase("search", "fits") as tell:

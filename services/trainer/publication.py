@@ -42,9 +42,20 @@ def publish(store: Store, outcome: Outcome) -> model_pb2.ModelVersion:
     model = ModelName.parse(outcome.job.spec.model)
     version = artifacts.claim_version(store, model, outcome.job.name)
     outcome = _with_tail(store, version, outcome)
-    outcome.evaluation.model_version = str(version)
     draft = artifacts.Draft(_manifest(outcome), outcome.found.head, outcome.evaluation)
-    page = render(outcome.evaluation, _origin(outcome), outcome.glimpses)
+    return put(store, outcome.job, version, draft, outcome.glimpses)
+
+
+def put(
+    store: Store,
+    job: pb.TrainingJob,
+    version: VersionName,
+    draft: artifacts.Draft,
+    glimpses: Mapping[str, Glimpse],
+) -> model_pb2.ModelVersion:
+    """Write a claimed version with its page and make it live; answer its manifest."""
+    draft.evaluation.model_version = str(version)
+    page = render(draft.evaluation, _origin(job, draft.manifest), glimpses)
     manifest = artifacts.publish(store, version, draft, page.encode())
     go_live(store, manifest)
     return manifest
@@ -101,13 +112,13 @@ def _task(material: Material) -> model_pb2.Task:
     return model_pb2.TASK_MULTI_LABEL if several else model_pb2.TASK_CLASSIFICATION
 
 
-def _origin(outcome: Outcome) -> Origin:
-    backbones = outcome.backbones.values()
+def _origin(job: pb.TrainingJob, manifest: model_pb2.ModelVersion) -> Origin:
+    features = artifacts.parts_of(manifest)
     return Origin(
-        title=ModelName.parse(outcome.job.spec.model).model,
-        backbone=" + ".join(backbone.name for backbone in backbones),
-        backbone_digest=" + ".join(backbone.digest for backbone in backbones),
-        seed=outcome.job.spec.seed,
+        title=ModelName.parse(job.spec.model).model,
+        backbone=" + ".join(one.backbone for one in features),
+        backbone_digest=" + ".join(one.backbone_digest for one in features),
+        seed=job.spec.seed,
         suite_version=graft.__version__,
-        created=outcome.job.create_time.ToJsonString(),
+        created=job.create_time.ToJsonString(),
     )

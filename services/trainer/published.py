@@ -30,6 +30,8 @@ def result_of(manifest: model_pb2.ModelVersion) -> pb.TrainingResult:
     result = pb.TrainingResult(model_version=manifest.name, version=manifest.version)
     if manifest.HasField("accuracy"):
         result.accuracy.CopyFrom(manifest.accuracy)
+    if manifest.HasField("map50"):
+        result.map50.CopyFrom(manifest.map50)
     return result
 
 

@@ -49,9 +49,9 @@ class Job:
         stated = spec.HasField("budget")
         self.budget_s = spec.budget.ToNanoseconds() / 1e9 if stated else 0.0
 
-    def learn(self, modality: backbone_pb2.Modality) -> None:
-        """What the examples are decides on the budget of a job that names none."""
-        self.budget_s = self.budget_s or DEFAULT_BUDGET_S[modality]
+    def learn(self, usual_s: float) -> None:
+        """Say what is usual for such examples: the budget of a job that names none."""
+        self.budget_s = self.budget_s or usual_s
 
     def left_s(self) -> float:
         """Seconds left of the budget; 0 when it is enough."""

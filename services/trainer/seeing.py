@@ -13,7 +13,7 @@ from graft.embedder.v1 import backbone_pb2
 from graft.errors import FailedPrecondition
 from graft.names import BackboneName
 from services.trainer import backbone_choice
-from services.trainer.embeddings import Embedded, Embeddings, Halves, Source, caches
+from services.trainer.embeddings import Embedded, Embeddings, Halves
 from services.trainer.fitters.base import Indices
 from services.trainer.material import Material
 from services.trainer.running import Job
@@ -21,6 +21,7 @@ from services.trainer.search.bank import Bank
 from services.trainer.search.examples import MIN_CLASSES
 from services.trainer.search.rounds import MIN_TO_COMPARE
 from services.trainer.search.select import Scores
+from services.trainer.source import Source, caches
 
 COMPARING_SHARE: Final = 0.5
 """Of the budget, for embedding with further backbones where several may be taken."""
@@ -77,11 +78,12 @@ def _asked(run: Job, material: Material) -> backbone_pb2.Backbone | None:
     backbone = run.tools.embedder.backbone(str(name))
     if not material.joint:
         backbone_choice.check_modality(backbone, material.modality)
-    _check_whole(backbone)
+    check_whole(backbone)
     return backbone
 
 
-def _check_whole(backbone: backbone_pb2.Backbone) -> None:
+def check_whole(backbone: backbone_pb2.Backbone) -> None:
+    """Raise FailedPrecondition for a backbone that was tuned for one model."""
     if backbone.trunk:
         trunk = BackboneName.parse(backbone.trunk).backbone
         raise FailedPrecondition(

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from graft.errors import FailedPrecondition, InvalidArgument
+from graft.errors import FailedPrecondition
 from services.embedder.engines import runtime
 from services.embedder.engines.base import Engine, EngineOptions, Vectors
 from services.embedder.engines.tensorflow import TensorflowEngine
 from services.networks.module import Module, load_module
+from services.networks.saved_model import MISMATCH
 
 _LOG = logging.getLogger(__name__)
 
@@ -47,12 +48,13 @@ def load_engine(
 
 
 def _check_size(module: Module, height: int, width: int, name: str) -> None:
-    """What a module says it takes is one of several signatures, perhaps: trying tells."""
-    if module.input_shape[:2] in ((height, width), (None, None)):
+    """What a module says it takes is one of several signatures, perhaps, and its endpoints may come
+    from another: making the graph tells. Run at once, a signature takes what it never asked for."""
+    if module.input_shape[:2] == (height, width):
         return
     try:
-        module.endpoint_shapes(height, width)
-    except InvalidArgument as error:
+        module.pooled(height, width).get_concrete_function()
+    except MISMATCH as error:
         raise FailedPrecondition(
             f"{name} takes pictures of one size alone; name a backbone that is fully"
             f" convolutional, or leave the size out; got {height} x {width}",

@@ -31,11 +31,15 @@ def store(tmp_path: Path) -> Store:
     return open_store(f"file://{tmp_path}", {})
 
 
-def draft(bias: float = 0.0) -> artifacts.Draft:
+def head_of(bias: float = 0.0) -> LinearHead:
     weight = np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32)
-    head = LinearHead(
+    return LinearHead(
         ("cat", "dog"), weight, np.array([bias, 0], np.float32), blocks=Blocks.unit(3)
     ).calibrated(Calibration(2.0), FAMILIARITY)
+
+
+def draft(bias: float = 0.0) -> artifacts.Draft:
+    head = head_of(bias)
     manifest = model_pb2.ModelVersion(labels=head.labels, training_job="j")
     return artifacts.Draft(manifest, head, evaluation_pb2.Evaluation(macro_f1=0.5))
 
@@ -51,7 +55,7 @@ def test_what_was_published_is_read_back(store: Store) -> None:
     manifest = artifacts.read_manifest(store, version)
     head = artifacts.read_head(store, manifest)
     x = np.random.default_rng(1).normal(size=(4, 3)).astype(np.float32)
-    before, after = draft().head.answer(x), head.answer(x)
+    before, after = head_of().answer(x), head.answer(x)
     np.testing.assert_array_equal(after.proba, before.proba)
     np.testing.assert_array_equal(after.unknown, before.unknown)
     assert 0 < before.unknown.sum() < 4

@@ -103,8 +103,3 @@ def test_boxes_are_no_labels_of_pictures(tmp_path: Path) -> None:
     some = [boxed("a", image(1), CAT), boxed("b", image(2), DOG)]
     why = refused(tmp_path, some, model_pb2.TASK_CLASSIFICATION)
     assert "its examples have boxes, so that the task is TASK_DETECTION" in why
-
-
-def test_boxes_are_refused_until_a_detector_can_be_trained(tmp_path: Path) -> None:
-    why = refused(tmp_path, [boxed("a", image(1), CAT)], model_pb2.TASK_DETECTION)
-    assert "this version trains no detector" in why

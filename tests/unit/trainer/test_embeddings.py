@@ -16,11 +16,9 @@ from services.trainer import embeddings as module
 from services.trainer.embeddings import (
     EmbedderClient,
     Embeddings,
-    Source,
-    caches,
-    worth_cutting,
 )
 from services.trainer.search.cuts import MAX_JOINED
+from services.trainer.source import Source, caches, worth_cutting
 from services.trainer.tables import EmbeddingTable
 from tests.support.embedder import SPATIAL, FakeEmbedder, map_of, vector_of
 from tests.support.trainer import tiny
@@ -215,13 +213,13 @@ def test_another_backbone_endpoint_or_project_misses(
 def test_batches_stay_within_items_and_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     album = Album(50)
     monkeypatch.setattr(module, "BATCH_BYTES", 3 * max(map(len, album.images)))
-    batches = list(module._batches(list(range(50)), album.contents))
+    batches = list(module._batches(list(range(50)), album.contents, 32))
     assert [n for positions, _ in batches for n in positions] == list(range(50))
     assert all(sum(map(len, images)) <= module.BATCH_BYTES for _, images in batches)
     monkeypatch.setattr(module, "BATCH_BYTES", 10)
-    assert len(list(module._batches(list(range(50)), album.contents))) == 50
+    assert len(list(module._batches(list(range(50)), album.contents, 32))) == 50
     monkeypatch.setattr(module, "BATCH_BYTES", 10**9)
-    sizes = [len(images) for _, images in module._batches(list(range(50)), album.contents)]
+    sizes = [len(images) for _, images in module._batches(list(range(50)), album.contents, 32)]
     assert sizes == [32, 18]
 
 

@@ -1,0 +1,240 @@
+"""The report of a detector, from what its networks answered to pictures that they had not seen.
+
+Thresholds are chosen where F1 is best; the numbers of each fold are counted with thresholds that
+were chosen without it, since a threshold flatters what chose it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graft.boxes import Box
+from graft.detection.average_precision import (
+    BANDS,
+    AveragePrecision,
+    average_precision,
+    mean_at_half,
+)
+from graft.detection.counts import Tally, tally
+from graft.detection.errors import ErrorCounts, Kind, count_errors, sort_scene
+from graft.detection.scene import Scene
+from graft.model.v1 import evaluation_pb2 as pb
+from services.trainer.detection.training import Trained, thresholds_of
+from services.trainer.evaluate.intervals import LEVEL, Interval, wilson
+from services.trainer.evaluate.proto import CROSS_VALIDATION, NONE, Source
+
+RESAMPLES: Final = 200
+"""Draws of the pictures with replacement from which the range of the mean precision is taken."""
+
+MAX_PICTURES: Final = 24
+"""Pictures that the report shows with their boxes."""
+
+NOTHING_HELD_OUT: Final = "No picture could be held out, so that nothing was measured."
+
+Sizes = Sequence[tuple[int, int]]
+
+
+def evaluate(
+    trained: Trained, sources: Sequence[Source], sizes: Sizes, data: pb.DataSummary, seed: int
+) -> pb.Evaluation:
+    """What was counted; `sources` and `sizes` are those of all pictures of the job."""
+    detector = trained.detector
+    if not trained.scenes:
+        evaluation = pb.Evaluation(method=NONE, data=data, interval_method=NOTHING_HELD_OUT)
+        evaluation.detection.SetInParent()
+        evaluation.per_class.extend(pb.ClassEvaluation(label=label) for label in detector.labels)
+        return evaluation
+    labels, scenes = len(detector.labels), trained.scenes
+    score = average_precision(scenes, labels)
+    fold_thresholds = _without_each(trained, labels)
+    errors = _errors(trained, fold_thresholds)
+    evaluation = pb.Evaluation(
+        method=CROSS_VALIDATION,
+        evaluated_count=len(scenes),
+        data=data,
+        interval_method=_method(trained),
+        detection=pb.DetectionEvaluation(
+            map50=_range(scenes, labels, score, seed),
+            map50_95=_number(score.map()),
+            bands=[_band(score, name) for name in BANDS if name != "all"],
+            errors=[
+                _error(label, counts) for label, counts in zip(detector.labels, errors, strict=True)
+            ],
+            counts=_counts(trained, fold_thresholds),
+            pictures=_pictures(trained, sources, sizes),
+        ),
+    )
+    by_label = score.by_label(overlap=0.5)
+    for number, (label, counts) in enumerate(zip(detector.labels, errors, strict=True)):
+        evaluation.per_class.append(
+            _class(label, counts, by_label[number], float(detector.thresholds[number]))
+        )
+    return evaluation
+
+
+def _method(trained: Trained) -> str:
+    networks = len(trained.detector.networks)
+    return (
+        f"Each of {len(trained.scenes)} pictures was answered by a network that was trained without"
+        f" it. The detector averages {networks} such networks, which finds more than one of them"
+        " does: expect rather more than these numbers. The range comes from drawing the pictures"
+        f" {RESAMPLES} times with replacement (95%)."
+    )
+
+
+def _number(value: float) -> float:
+    return 0.0 if np.isnan(value) else float(value)
+
+
+def _range(scenes: Sequence[Scene], labels: int, score: AveragePrecision, seed: int) -> pb.Interval:
+    """The mean precision at IoU 0.5 with its percentiles over draws of pictures (Efron, 1979)."""
+    rng = np.random.default_rng([seed, 7])
+    drawn = []
+    for _ in range(RESAMPLES):
+        some = [scenes[n] for n in rng.integers(0, len(scenes), len(scenes)).tolist()]
+        drawn.append(mean_at_half(some, labels))
+    known = np.array(drawn)[~np.isnan(drawn)]
+    estimate = _number(score.map(overlap=0.5))
+    if not len(known):
+        return pb.Interval(estimate=estimate, low=0.0, high=1.0, level=LEVEL)
+    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
+    return pb.Interval(
+        estimate=estimate, low=min(low, estimate), high=max(high, estimate), level=LEVEL
+    )
+
+
+def _without_each(trained: Trained, labels: int) -> dict[int, NDArray[np.float64]]:
+    """For each fold the thresholds that the others choose, `[c]`."""
+    found = {}
+    for fold in np.unique(trained.fold_of).tolist():
+        rest = [
+            scene
+            for scene, other in zip(trained.scenes, trained.fold_of, strict=True)
+            if other != fold
+        ]
+        found[fold] = thresholds_of(rest, labels).astype(np.float64)
+    return found
+
+
+def _of_fold(trained: Trained, fold: int) -> list[Scene]:
+    return [s for s, other in zip(trained.scenes, trained.fold_of, strict=True) if other == fold]
+
+
+def _errors(trained: Trained, thresholds: dict[int, NDArray[np.float64]]) -> list[ErrorCounts]:
+    total = [ErrorCounts() for _ in trained.detector.labels]
+    for fold, chosen in thresholds.items():
+        found = count_errors(_of_fold(trained, fold), chosen)
+        total = [some + more for some, more in zip(total, found, strict=True)]
+    return total
+
+
+def _class(
+    label: str, counts: ErrorCounts, precision: float, threshold: float
+) -> pb.ClassEvaluation:
+    wrong = counts.duplicate + counts.wrong_place + counts.wrong_class + counts.background
+    made = pb.ClassEvaluation(
+        label=label,
+        example_count=counts.hit + counts.missed,
+        precision=_wilson(counts.hit, counts.hit + wrong),
+        recall=_wilson(counts.hit, counts.hit + counts.missed),
+        threshold=threshold,
+    )
+    if not np.isnan(precision):
+        made.average_precision = float(precision)
+    return made
+
+
+def _wilson(successes: int, trials: int) -> pb.Interval | None:
+    found: Interval | None = wilson(successes, trials)
+    if found is None:
+        return None
+    return pb.Interval(estimate=found.estimate, low=found.low, high=found.high, level=LEVEL)
+
+
+def _band(score: AveragePrecision, name: str) -> pb.SizeBand:
+    things = int(score.things[:, list(BANDS).index(name)].sum())
+    made = pb.SizeBand(name=name, thing_count=things)
+    if things:
+        made.map50 = _number(score.map(overlap=0.5, band=name))
+    return made
+
+
+def _error(label: str, counts: ErrorCounts) -> pb.DetectionErrors:
+    return pb.DetectionErrors(
+        label=label,
+        hit=counts.hit,
+        duplicate=counts.duplicate,
+        wrong_place=counts.wrong_place,
+        wrong_class=counts.wrong_class,
+        background=counts.background,
+        missed=counts.missed,
+    )
+
+
+def _counts(trained: Trained, thresholds: dict[int, NDArray[np.float64]]) -> list[pb.CountCheck]:
+    parts = [tally(_of_fold(trained, fold), chosen) for fold, chosen in thresholds.items()]
+    whole = Tally(
+        np.concatenate([one.things for one in parts]),
+        np.concatenate([one.answers for one in parts]),
+        np.concatenate([one.known for one in parts]),
+    )
+    found = []
+    for number, label in enumerate(trained.detector.labels):
+        score = whole.score(number)
+        if score is not None:
+            found.append(
+                pb.CountCheck(
+                    label=label,
+                    mean_absolute_error=score.mean_absolute_error,
+                    bias=score.bias,
+                    exact_share=score.exact,
+                    picture_count=score.pictures,
+                )
+            )
+    return found
+
+
+def _pictures(
+    trained: Trained, sources: Sequence[Source], sizes: Sizes
+) -> list[pb.DetectedPicture]:
+    """Those with most wrong first; of equals the one with more things."""
+    thresholds = trained.detector.thresholds.astype(np.float64)
+    ranked = []
+    for scene, number in zip(trained.scenes, trained.pictures.tolist(), strict=True):
+        found = sort_scene(scene, thresholds)
+        wrong = int(found.missed.sum()) + sum(one.kind != Kind.HIT for one in found.findings)
+        ranked.append((-wrong, -len(scene.truth.labels), number, scene, found))
+    ranked.sort(key=lambda one: one[:3])
+    pictures = []
+    for _, _, number, scene, found in ranked[:MAX_PICTURES]:
+        width, height = sizes[number]
+        made = pb.DetectedPicture(
+            path=sources[number].path, sha256=sources[number].sha256, width=width, height=height
+        )
+        _add_things(made, scene, found.missed, trained.detector.labels)
+        for one in found.findings:
+            made.boxes.add(
+                label=trained.detector.labels[int(scene.answer.labels[one.number])],
+                box=_box(scene.answer.boxes[one.number]),
+                kind=one.kind.value,
+                score=float(scene.answer.scores[one.number]),
+            )
+        pictures.append(made)
+    return pictures
+
+
+def _add_things(
+    made: pb.DetectedPicture, scene: Scene, missed: NDArray[np.bool_], labels: Sequence[str]
+) -> None:
+    truth = scene.truth
+    for box, label, crowd, gone in zip(truth.boxes, truth.labels, truth.crowd, missed, strict=True):
+        kind = "crowd" if crowd else "missed" if gone else "found"
+        made.boxes.add(label=labels[int(label)], box=_box(box), kind=kind)
+
+
+def _box(box: NDArray[np.float64]) -> object:
+    return Box(*box.tolist()).to_proto()

@@ -1,0 +1,283 @@
+"""From the maps of pictures and their boxes to a detector, and to what it answers when held out.
+
+The pictures are divided into folds. One network is trained without each of them and answers it:
+from those answers come how long to train, the thresholds, the probabilities and every number of the
+report. The detector is all of these networks together: averaged they are better than any of them,
+or than one that was trained on everything (measured by benchmarks/detection.py), so that the
+numbers of the report are rather too low than too high.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graft.detection.average_precision import mean_at_half
+from graft.detection.outcomes import Outcomes, outcomes
+from graft.detection.scene import Answer, Scene, Truth
+from graft.detection.threshold import Curve
+from services.common.detector.detector import Detector, Found, look
+from services.common.detector.merge import merge
+from services.common.detector.network import Network
+from services.common.detector.regions import Region
+from services.common.heads.familiarity import UNBOUNDED, Familiarity
+from services.trainer.data.split import SplitPlan, stratified_folds
+from services.trainer.detection.plan import Plan
+from services.trainer.detection.targets import Targets
+from services.trainer.detection.views import View
+from services.trainer.fitters.base import FitError
+from services.trainer.fitters.familiarity import fit_familiarity, held_out_distances
+from services.trainer.search.platt import fit_platt
+
+FOLDS: Final = 5
+KEPT_SHARE: Final = 0.95
+"""Of things of known labels, the share that shall not be flagged unknown."""
+
+FEW_THINGS: Final = 15
+"""A label with fewer things takes the threshold of all labels together."""
+
+LEAST_HITS: Final = 5
+"""With fewer right answers no curve is fitted to the scores, and nothing is flagged."""
+
+NO_THRESHOLD: Final = 0.5
+"""Where nothing could be held out."""
+
+Halves = NDArray[np.float16]
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Views:
+    """The maps of views at each endpoint, `[n, h, w, channels]`, and the pictures that each view
+    shows, `[n, 4]`, the first one again where it shows fewer."""
+
+    maps: Sequence[Halves]
+    shown: Indices
+
+    @classmethod
+    def made(cls, maps: Sequence[Halves], views: Sequence[View]) -> Views:
+        """Those of some views."""
+        shown = [(*view.pictures, *view.pictures[:1] * (4 - len(view.pictures))) for view in views]
+        return cls(maps, np.array(shown, np.int64).reshape(-1, 4))
+
+    @property
+    def pictures(self) -> Indices:
+        """The first picture of each view, `[n]`."""
+        return self.shown[:, 0]
+
+    def of(self, numbers: Indices) -> Indices:
+        """The views that show these pictures and no other, ascending."""
+        return np.flatnonzero(np.isin(self.shown, numbers).all(axis=1))
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is learned: `truths` of the pictures, of `sizes` (width, height) and `groups`, one id a
+    picture; views to train on with their `targets`; `whole` views to be answered, one a region."""
+
+    plan: Plan
+    labels: tuple[str, ...]
+    truths: Sequence[Truth]
+    sizes: Sequence[tuple[int, int]]
+    groups: Indices
+    train: Views
+    targets: Targets
+    whole: Views
+    regions: Sequence[Region]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The detector, and what the networks answered to pictures that they had not seen: a scene each
+    of `pictures`, answered by that of `fold_of`; both are empty where nothing could be held out.
+    `stages` are mean average precisions at IoU 0.5 by the share of the training done."""
+
+    detector: Detector
+    scenes: Sequence[Scene]
+    pictures: Indices
+    fold_of: Indices
+    stages: dict[float, float]
+
+
+Fit = Callable[[Sequence[Halves], Targets, Indices, int], tuple[Network, ...]]
+"""Trains on the views of these rows with a seed: the network at each stage."""
+
+
+def train(lesson: Lesson, fit: Fit, stages: Sequence[float], seed: int) -> Trained:
+    """Train a detector; `fit` raises to stop."""
+    maps = folded(lesson)
+    divided = divide(lesson, seed)
+    everyone = np.arange(len(lesson.truths))
+    made = [
+        fit(maps, lesson.targets, lesson.train.of(fold.train), seed * FOLDS + number)
+        for number, fold in enumerate(divided.folds)
+    ] or [fit(maps, lesson.targets, lesson.train.of(everyone), seed)]
+    drafts = [[_draft(lesson, (one,)) for one in networks] for networks in made]
+    answered = [
+        {
+            picture: found
+            for number, fold in enumerate(divided.folds)
+            for picture, found in answer_pictures(lesson, drafts[number][stage], fold.test).items()
+        }
+        for stage in range(len(stages))
+    ]
+    scores = [_map50(lesson, found) for found in answered]
+    best = int(np.argmax(scores)) if divided.folds else len(stages) - 1
+    detector = _draft(lesson, tuple(networks[best] for networks in made))
+    if not divided.folds:
+        return Trained(detector, [], np.zeros(0, np.int64), np.zeros(0, np.int64), {})
+    pictures = np.array(sorted(answered[best]), np.int64)
+    fold_of = np.zeros(len(lesson.truths), np.int64)
+    for number, fold in enumerate(divided.folds):
+        fold_of[fold.test] = number
+    scenes = [scene_of(lesson.truths[n], answered[best][n]) for n in pictures.tolist()]
+    detector, scenes = _calibrated(lesson, detector, scenes)
+    return Trained(
+        detector, scenes, pictures, fold_of[pictures], dict(zip(stages, scores, strict=True))
+    )
+
+
+def divide(lesson: Lesson, seed: int) -> SplitPlan:
+    """The folds; none where there are too few pictures with things in them to hold any out."""
+    borne = np.zeros((len(lesson.truths), len(lesson.labels) + 1), np.bool_)
+    for number, truth in enumerate(lesson.truths):
+        borne[number, truth.labels] = True
+        borne[number, -1] = not len(truth.labels)
+    shown = np.flatnonzero(~borne[:, -1])
+    if len(np.unique(lesson.groups[shown])) < 2:
+        return SplitPlan((), 0, np.arange(len(lesson.truths)))
+    folds = min(FOLDS, len(np.unique(lesson.groups[shown])))
+    # Whether a thing is shown at all is dealt out too, and every picture has one column.
+    return stratified_folds(_one_each(borne), lesson.groups, folds=folds, seed=seed)
+
+
+def _one_each(borne: NDArray[np.bool_]) -> Indices:
+    """The rarest label of each picture, an index; pictures of a label that stands alone are dealt
+    out with the most frequent one, so that none is left out."""
+    counts = borne.sum(axis=0)
+    rarest = np.where(borne, counts, np.iinfo(np.int64).max).argmin(axis=1)
+    alone = np.bincount(rarest, minlength=len(counts)) < 2
+    rarest[alone[rarest]] = int(np.bincount(rarest).argmax())
+    return np.asarray(rarest, np.int64)
+
+
+def folded(lesson: Lesson) -> list[Halves]:
+    """The maps of the views to train on, on the grid."""
+    folds = lesson.plan.geometry.folds
+    return [fold(some) for fold, some in zip(folds, lesson.train.maps, strict=True)]
+
+
+def _draft(lesson: Lesson, networks: tuple[Network, ...]) -> Detector:
+    thresholds = np.full(len(lesson.labels), NO_THRESHOLD, np.float32)
+    plan = lesson.plan
+    return Detector(lesson.labels, plan.channels, plan.geometry, networks, thresholds)
+
+
+def answer_pictures(lesson: Lesson, detector: Detector, numbers: Indices) -> dict[int, Found]:
+    """What a detector finds in the pictures `numbers`, in pixels, by number."""
+    answers: dict[int, Found] = {}
+    for number in numbers.tolist():
+        rows = np.flatnonzero(lesson.whole.pictures == number)
+        maps = [some[rows].astype(np.float32) for some in lesson.whole.maps]
+        regions = [lesson.regions[row] for row in rows.tolist()]
+        answers[number] = merge(detector.answer(maps), regions, *lesson.sizes[number])
+    return answers
+
+
+def _map50(lesson: Lesson, answers: dict[int, Found]) -> float:
+    scenes = [scene_of(lesson.truths[number], found) for number, found in answers.items()]
+    score = mean_at_half(scenes, len(lesson.labels))
+    return 0.0 if np.isnan(score) else score
+
+
+def scene_of(truth: Truth, found: Found) -> Scene:
+    """A picture with what was found in it."""
+    boxes = found.boxes.astype(np.float64)
+    boxes[:, 2:] -= boxes[:, :2]
+    return Scene(truth, Answer(boxes, found.labels, found.scores.astype(np.float64)))
+
+
+def _calibrated(
+    lesson: Lesson, detector: Detector, scenes: list[Scene]
+) -> tuple[Detector, list[Scene]]:
+    """The detector with a curve, thresholds and a sense of the unknown; the scenes with scores on
+    that curve. The draft's curve leaves scores as they are."""
+    judged = [outcomes(scenes, label) for label in range(len(lesson.labels))]
+    everything = pooled(judged)
+    curve = (1.0, 0.0)
+    if everything.hits.sum() >= LEAST_HITS and not everything.hits.all():
+        log_proba = np.log(np.clip(everything.scores, 1e-6, 1 - 1e-6)).astype(np.float32)
+        temperature, offset = fit_platt(log_proba[None, :, None], everything.hits[:, None])
+        curve = (1 / temperature, offset)
+    detector = replace(detector, curve=curve)
+    scenes = [
+        replace(one, answer=replace(one.answer, scores=_on(detector, one.answer.scores)))
+        for one in scenes
+    ]
+    return (
+        detector.calibrated(curve, thresholds_of(scenes, len(lesson.labels)), _unknown(lesson)),
+        scenes,
+    )
+
+
+def _on(detector: Detector, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    return detector.probability(scores.astype(np.float32)).astype(np.float64)
+
+
+def pooled(judged: Sequence[Outcomes]) -> Outcomes:
+    """The answers of all labels as if they were of one."""
+    scores = np.concatenate([one.scores for one in judged])
+    order = np.argsort(-scores, kind="stable")
+    hits = np.concatenate([one.hits for one in judged])
+    return Outcomes(scores[order], hits[order], sum(one.things for one in judged))
+
+
+def thresholds_of(scenes: Sequence[Scene], labels: int) -> NDArray[np.float32]:
+    """From which score on a box of each label is meant, `[c]`: where F1 is best; a label with few
+    things takes that of all together."""
+    judged = [outcomes(scenes, label) for label in range(labels)]
+    common = Curve.of(pooled(judged)).best_f1()
+    usual = NO_THRESHOLD if common is None else common.threshold
+    found = np.full(labels, usual, np.float32)
+    for label, one in enumerate(judged):
+        own = Curve.of(one).best_f1()
+        if one.things >= FEW_THINGS and own is not None:
+            found[label] = own.threshold
+    return found
+
+
+def _unknown(lesson: Lesson) -> Familiarity | None:
+    """What is far from all things that were shown is unknown: the distance from their principal
+    subspace (services/common/heads/familiarity.py), of the mean of the coarsest map in the box."""
+    features, labels, owners = [], [], []
+    for row in range(len(lesson.whole.pictures)):
+        number, region = int(lesson.whole.pictures[row]), lesson.regions[row]
+        truth = lesson.truths[number]
+        if (region.width, region.height) != tuple(map(float, lesson.sizes[number])):
+            continue
+        boxes = truth.boxes[~truth.crowd]
+        if len(boxes):
+            corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+            shares = (corners / np.array(lesson.sizes[number] * 2)).astype(np.float32)
+            features.append(look(lesson.whole.maps[-1][row].astype(np.float32), shares))
+            labels.append(truth.labels[~truth.crowd])
+            owners.append(np.full(len(boxes), lesson.groups[number]))
+    if not features or sum(map(len, features)) < LEAST_HITS:
+        return None
+    x, y, groups = np.concatenate(features), np.concatenate(labels), np.concatenate(owners)
+    folds = min(FOLDS, len(np.unique(groups)))
+    try:
+        plan = stratified_folds(np.zeros_like(y), groups, folds=folds) if folds > 1 else None
+        far = held_out_distances(x, y, plan) if plan is not None and plan.folds else np.zeros(0)
+        known = far[~np.isnan(far)]
+        if len(known) < LEAST_HITS:
+            return None
+        made = fit_familiarity(x)
+    except FitError:
+        return None
+    made = made.weighted(odds_weight=0.0, distance_weight=1.0, most_odds=UNBOUNDED)
+    return made.flagging(-float(np.quantile(known, KEPT_SHARE)))
