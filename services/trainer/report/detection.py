@@ -20,7 +20,9 @@ from services.trainer.report.markup import (
 )
 from services.trainer.report.plain import percent
 
-MAX_CLASSES: Final = (
+MAX_CLASSES: Final = 200
+
+_CLASSES: Final = (
     "“Found”: of all things of the class, how many got a box. “Right when drawn”: of all boxes "
     "with this label, how many lie on such a thing. “Drawn from”: the score from which on a box "
     "counts, chosen so that the two are balanced; with a lower one more is found and more of it is "
