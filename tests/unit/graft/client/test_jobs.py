@@ -128,7 +128,7 @@ async def test_an_estimate_makes_no_job(client: AsyncClient) -> None:
 @pytest.mark.parametrize(
     ("options", "wanted"),
     [
-        (TrainingOptions(task="detection"), "task must be one of"),
+        (TrainingOptions(task="segmentation"), "task must be one of"),
         (TrainingOptions(budget_s=0), "a budget is above 0 s"),
         (TrainingOptions(backbone="a/b"), "backbones/"),
         (TrainingOptions(seed=2**63), "spec.seed is a whole number below"),
