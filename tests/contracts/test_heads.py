@@ -300,6 +300,19 @@ def test_familiarity_that_is_half_there_is_refused_and_not_left_out(name: str) -
         from_arrays(VARIANTS[name].kind, LABELS, arrays)
 
 
+def test_the_doubt_that_a_missing_part_leaves_is_not_called_unknown() -> None:
+    head = VARIANTS["linear-lacking"]
+    assert head.familiarity is not None
+    x = _random(40, DIM)
+    strict = head.familiarity.weighted(odds_weight=1.0, distance_weight=0.0, most_odds=4.0)
+    flagging = head.calibrated(head.calibration, strict.flagging(4.0))
+    assert flagging.answer(x).unknown.any()
+    x[:, 15:] = 0
+    assert not flagging.answer(x).unknown.any()
+    far = head.familiarity.weighted(odds_weight=0.0, distance_weight=1.0, most_odds=4.0)
+    assert head.calibrated(head.calibration, far.flagging(0.0)).answer(x).unknown.all()
+
+
 def test_a_temperature_of_zero_is_refused(head: Head) -> None:
     arrays = head.to_arrays() | {"temperature": np.zeros(1, np.float32)}
     with pytest.raises(DataLoss, match="temperature"):

@@ -103,7 +103,7 @@ def test_the_commands_on_pictures_with_words_run(home: Path) -> None:
         csv.writer(file).writerows([("path", "text", "label"), *rows])
     run(home, ["sh", "-e", "-c", "graft up --detach"])
     out = run(home, ["sh", "-e", "-x", "-c", commands])
-    answers = [line.split()[-2] for line in out.splitlines() if line.startswith("photos/cat/001")]
+    answers = [line.split()[1] for line in out.splitlines() if line.startswith("photos/cat/001")]
     assert answers == ["cat", "cat"]
     assert "accuracy" in out
 

@@ -81,6 +81,14 @@ class Blocks:
             parts.append(part)
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
+    def lacking(self, x: Floats) -> NDArray[np.bool_]:
+        """Which of the vectors `[n, dim]` have a block missing, `[n]`; none where none can be."""
+        found = np.zeros(len(x), np.bool_)
+        if self.absent is not None:
+            for _, place in self.places():
+                found |= ~x[:, place].any(axis=1)
+        return found
+
     def places(self) -> Iterator[tuple[Block, slice]]:
         """Each block, and where its numbers stand in a joined vector."""
         start = 0

@@ -90,7 +90,10 @@ class Head(ABC):
         score = proba[np.arange(len(proba)), best]
         unknown = np.zeros(len(x), np.bool_)
         if self.familiarity is not None:
-            unknown = self.familiarity.unknown(features, self.link.odds(logits))
+            odds = self.link.odds(logits)
+            # The doubt that a missing part leaves is no strangeness: there the distance decides.
+            odds = np.where(self.blocks.lacking(x), np.float32(self.familiarity.most_odds), odds)
+            unknown = self.familiarity.unknown(features, odds)
         thresholds = self.calibration.thresholds
         borne = None if thresholds is None else proba >= thresholds
         return Answers(proba, best, score, unknown, borne)

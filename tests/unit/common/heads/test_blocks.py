@@ -91,6 +91,13 @@ def test_the_mean_of_the_examples_stands_in_for_a_block_that_is_missing() -> Non
     assert blocks.features(_random(0, 9)).shape == (0, 9)
 
 
+def test_which_vectors_have_a_block_missing_is_told() -> None:
+    x = _random(4, 9)
+    x[1, 5:], x[3, :3] = 0, 0
+    assert LACKING.lacking(x).tolist() == [False, True, False, True]
+    assert not JOINED.lacking(x).any()
+
+
 def test_what_no_example_has_is_zeros_when_it_is_missing() -> None:
     x = np.zeros((2, 9), np.float32)
     np.testing.assert_array_equal(JOINED.with_absent(x).features(x), 0)
