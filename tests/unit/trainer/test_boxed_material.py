@@ -14,7 +14,6 @@ from graft.names import DatasetName
 from graft.trainer.v1 import dataset_service_pb2
 from graft.trainer.v1 import training_job_pb2 as pb
 from services.common.store import open_store
-from services.trainer import material as module
 from services.trainer.data.split import stratified_folds
 from services.trainer.material import Material, gather
 from tests.support.copies import copies, jpeg, scene
@@ -36,12 +35,6 @@ def gathered(
         return gather(store, pb.TrainingSpec(dataset=str(NAME), dataset_version=1, task=task))
 
 
-@pytest.fixture
-def unrefused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "refuse_boxes", lambda material: None)
-
-
-@pytest.mark.usefixtures("unrefused")
 def test_things_are_told_by_label_and_place(tmp_path: Path) -> None:
     one, two, none = (image(seed) for seed in (1, 2, 3))
     found = gathered(
@@ -61,7 +54,6 @@ def test_things_are_told_by_label_and_place(tmp_path: Path) -> None:
     assert borne == {"a": [True, True], "b": [False, True], "c": [False, False]}
 
 
-@pytest.mark.usefixtures("unrefused")
 def test_folds_keep_copies_together_and_spread_labels(tmp_path: Path) -> None:
     some = [boxed(f"{n}", jpeg(scene(n)), (CAT, DOG)[n % 2]) for n in range(10)]
     alike = [boxed(how, data, CAT) for how, data in copies(scene(4)).items()]
