@@ -33,12 +33,23 @@ class Range:
 EMBED_ONE: Final = Range(0.001, 0.08)
 FIXED: Final = Range(0.2, 3.0)
 FIT_ONE: Final = Range(0.0005, 0.02)
+NETWORKS: Final = Range(10.0, 120.0)
+"""The networks of a detector and its report."""
+VIEWS: Final = 13
+"""Of each picture that a detector learns from, at most (detection/sight.py)."""
 
 
 def duration(example_count: int, uncached_count: int, past: Sequence[pb.TrainingResult]) -> Range:
     """From RUNNING to the end, for so many examples; `past` has the results of the last jobs."""
     embed = _embed_one(past).times(uncached_count)
     return embed.plus(_rest(example_count, past))
+
+
+def detection_duration(pictures: int, past: Sequence[pb.TrainingResult]) -> Range:
+    """The same of a detector, whose pictures are embedded in many views; `past` are results of
+    detectors. What is in the cache is not known before the views are drawn."""
+    embed = _embed_one(past).times(pictures * VIEWS)
+    return embed.plus(_rest(pictures * VIEWS, past) if past else NETWORKS)
 
 
 def _embed_one(past: Sequence[pb.TrainingResult]) -> Range:

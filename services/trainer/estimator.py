@@ -83,8 +83,13 @@ class Estimator:
     def _answer(self, snapshot: Snapshot, uncached: int, backbone: str) -> pb.TrainingEstimate:
         count = len(snapshot.sorting.used)
         project = snapshot.name.project
-        past = [job.result for job in self._book.jobs(project) if job.result.phases][:PAST_JOBS]
-        seconds = estimate.duration(count, uncached, past)
+        boxed = snapshot.sorting.boxed
+        done = [job.result for job in self._book.jobs(project) if job.result.phases]
+        past = [one for one in done if one.HasField("map50") == boxed][:PAST_JOBS]
+        if boxed:
+            seconds = estimate.detection_duration(count, past)
+        else:
+            seconds = estimate.duration(count, uncached, past)
         return pb.TrainingEstimate(
             example_count=count,
             uncached_count=uncached,

@@ -93,7 +93,10 @@ def tidy(tools: Tools, job: pb.TrainingJob) -> None:
         backbone = tools.embedder.backbone(f"{features.backbone}@{features.backbone_digest}")
         if backbone.trunk:  # nothing is cached of a tail: the examples were embedded with its trunk
             backbone = tools.embedder.backbone(backbone.trunk)
-        for table in caches(tools.store, project, Source.of(backbone)):
+        source = Source.of(backbone)
+        if features.input_size:
+            source = Source(backbone, tuple(features.endpoints), side=int(features.input_size[0]))
+        for table in caches(tools.store, project, source):
             table.compact()
 
 

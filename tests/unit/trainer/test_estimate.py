@@ -6,7 +6,7 @@ import pytest
 
 from graft.common.v1 import timing_pb2
 from graft.trainer.v1 import training_job_pb2 as pb
-from services.trainer.estimate import duration
+from services.trainer.estimate import detection_duration, duration
 
 
 def result(embedded: int, cached: int = 0, **phases: float) -> pb.TrainingResult:
@@ -49,3 +49,12 @@ def test_more_examples_may_cost_more_but_need_not() -> None:
 @pytest.mark.parametrize("past", [[], [pb.TrainingResult()], [result(0)]])
 def test_results_without_facts_are_overlooked(past: list[pb.TrainingResult]) -> None:
     assert duration(10, 10, past) == duration(10, 10, [])
+
+
+def test_a_detector_costs_its_views_and_its_networks() -> None:
+    found = detection_duration(25, [])
+    assert 10 < found.low < found.high < 200
+    past = [result(325, embed=6.5, search=20.0), result(0, 325, search=20.0)]
+    told = detection_duration(25, past)
+    assert told.low < 26.5 < told.high
+    assert told.high - told.low < found.high - found.low
