@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import graft
@@ -34,6 +34,9 @@ DEFAULT_BUDGET_S: Final = 120.0
 
 TRAINING_SHARE: Final = 0.7
 """Of what is left of the budget after embedding, for the networks; the rest is for the report."""
+
+LEAST_SHARE: Final = 0.5
+"""Of the steps, at least, for a network that learns from a part of the views."""
 
 OPEN_SIZE: Final = "open input size"
 """What the embedder says of a backbone that takes pictures of one size alone."""
@@ -142,16 +145,18 @@ def learn(run: Job, looked: Looked, tell: Tell) -> tuple[Trained, Fit]:
     set_up(run.tools.threads)
     recipe = Recipe()
     end = time.monotonic() + TRAINING_SHARE * run.left_s()
-    done = 0
+    done = most = 0
 
     def fit(maps: Any, targets: Any, rows: Any, number: int) -> Any:
-        nonlocal done
+        nonlocal done, most
+        most = max(most, len(rows))
+        fewer = max(LEAST_SHARE, len(rows) / most)  # of few views as many rounds as of many
         share = (end - time.monotonic()) / max(1, FOLDS - done)
         found = fit_network(
             maps,
             targets,
             rows,
-            recipe,
+            replace(recipe, steps=round(fewer * recipe.steps)),
             seed=number,
             seconds=share,
             tick=lambda: tell(min(done, FOLDS), FOLDS),
