@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from graft.cli.output import counted, print_table, say, share
+from graft.cli.output import counted, map50_words, print_table, say, share
 from graft.client.scored import BoxScoring
 from graft.detection.errors import ErrorCounts
 
@@ -14,6 +14,7 @@ def document(scoring: BoxScoring) -> dict[str, Any]:
     """A scoring of boxes as the contract has it."""
     return {
         "map50": scoring.map50,
+        "map50_interval": scoring.map50_interval,
         "map50_95": scoring.map50_95,
         "per_class": {
             label: {**asdict(one), "errors": asdict(scoring.errors_by_class[label])}
@@ -35,7 +36,7 @@ def tell(scoring: BoxScoring) -> None:
     """Print a scoring of boxes for people."""
     things = sum(one.count for one in scoring.per_class.values())
     say(
-        f"mAP50 {known(scoring.map50)}, mAP50-95 {known(scoring.map50_95)} on"
+        f"{_map50(scoring)}, mAP50-95 {known(scoring.map50_95)} on"
         f" {counted(scoring.count, 'picture')} with {counted(things, 'thing')}"
     )
     rows = [
@@ -67,6 +68,12 @@ def errors_words(wrong: ErrorCounts) -> str:
         f" {wrong.wrong_place} in the wrong place, {wrong.wrong_class} of the wrong class,"
         f" {wrong.background} where nothing is; {counted(wrong.missed, 'thing')} missed"
     )
+
+
+def _map50(scoring: BoxScoring) -> str:
+    if scoring.map50_interval is None:
+        return f"mAP50 {known(scoring.map50)}"
+    return map50_words(scoring.map50_interval)
 
 
 def known(figure: float | None) -> str:

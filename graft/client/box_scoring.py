@@ -12,11 +12,13 @@ import numpy as np
 from graft.boxes import Drawing, LabelledBox
 from graft.client.detections import Detected, DetectedObject
 from graft.client.predictions import Prediction
+from graft.client.reports import Interval
 from graft.client.scored import BandScore, BoxScore, BoxScoring
 from graft.detection.average_precision import BANDS, AveragePrecision, average_precision
 from graft.detection.counts import tally
 from graft.detection.errors import ErrorCounts, count_errors
 from graft.detection.outcomes import outcomes
+from graft.detection.resampling import LEVEL, map50_range
 from graft.detection.scene import Answer, Scene, Truth
 from graft.errors import Conflict, InvalidArgument
 from graft.examples import Example
@@ -42,13 +44,15 @@ def score_boxes(
             f"no picture could be scored. Received: {len(told)} bad ones, first {first}"
         )
     given = [Scene(one.truth, one.given) for one in pictures]
+    every = [Scene(one.truth, one.every) for one in pictures]
     thresholds = np.full(len(labels), _ALL)
-    found = average_precision([Scene(one.truth, one.every) for one in pictures], len(labels))
+    found = average_precision(every, len(labels))
     errors = count_errors(given, thresholds)
     counted = tally(given, thresholds)
     counts = {label: counted.score(number) for number, label in enumerate(labels)}
     return BoxScoring(
         map50=_known(found.map(overlap=0.5)),
+        map50_interval=_range(every, len(labels), found),
         map50_95=_known(found.map()),
         per_class=dict(zip(labels, _by_class(given, found), strict=True)),
         bands={name: _band(found, name) for name in list(BANDS)[1:]},
@@ -94,6 +98,13 @@ def _pictures(
             problems[example.path] = fitted.why
         else:
             yield _picture(fitted.boxes, prediction.detected, index)
+
+
+def _range(scenes: Sequence[Scene], labels: int, found: AveragePrecision) -> Interval | None:
+    estimate, ends = found.map(overlap=0.5), map50_range(scenes, labels)
+    if ends is None:
+        return None
+    return Interval(estimate, min(ends[0], estimate), max(ends[1], estimate), LEVEL)
 
 
 def _size(detected: Detected) -> tuple[int, int]:

@@ -76,7 +76,8 @@ class BoxScoring:
     """How a detector does on pictures that it has not seen, with boxes around their things.
 
     Every figure is over the `count` pictures that could be read and whose boxes fit them, and over
-    labels that the model knows. `map50` and `map50_95` are COCO's, a mean over labels. `errors` and
+    labels that the model knows. `map50` and `map50_95` are COCO's, a mean over labels; the range of
+    `map50` comes from drawing the pictures again, and is None where one alone tells. `errors` and
     `counts` are of what the model answers by its own threshold. `unknown` of its objects were
     flagged; they are judged by their label all the same. `unseen` counts things by labels that the
     model does not know: they are in no figure, and an answer there has found nothing.
@@ -84,6 +85,7 @@ class BoxScoring:
     """
 
     map50: float | None
+    map50_interval: Interval | None
     map50_95: float | None
     per_class: Mapping[str, BoxScore]
     bands: Mapping[str, BandScore]

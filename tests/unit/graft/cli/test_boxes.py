@@ -50,6 +50,7 @@ def test_boxes_are_sent_and_told(up: Run, suite: FakeSuite, drawn: Path) -> None
 def test_evaluate_scores_boxes(detector: Run, drawn: Path) -> None:
     found = detector("evaluate", "pets", drawn, "--json").document
     assert found["map50"] == found["map50_95"] == pytest.approx(1.0)
+    assert found["map50_interval"] is None  # of one thing
     assert found["count"] == 2
     cat = found["per_class"]["cat"]
     assert (cat["precision"], cat["recall"], cat["ap50"]) == (0.5, 1.0, pytest.approx(1.0))
@@ -75,6 +76,20 @@ def test_evaluate_tells_boxes(detector: Run, drawn: Path) -> None:
     assert "1 where nothing is; 0 things missed" in done.out
     assert "counting 'cat': 0.50 off on average, right on 50.0% of 2 pictures" in done.out
     assert "nearly the same as a.png, which the model was trained on" in done.err
+
+
+def test_evaluate_tells_a_range_where_pictures_are_several(
+    detector: Run, suite: FakeSuite, drawn: Path
+) -> None:
+    document = json.loads(drawn.read_text())
+    document["annotations"] = [
+        {"id": n, "image_id": n, "category_id": 3, "bbox": [1, 2.5, 30, 40]} for n in (1, 2)
+    ]
+    both = write(drawn.parent, "both.json", json.dumps(document))
+    done = detector("evaluate", "pets", both)
+    assert "mAP50 50.5% (95% interval " in done.out
+    interval = detector("evaluate", "pets", both, "--json").document["map50_interval"]
+    assert 0 <= interval["low"] < interval["estimate"] < interval["high"] <= 1
 
 
 def test_a_detector_is_not_evaluated_by_labels(detector: Run, drawn: Path) -> None:

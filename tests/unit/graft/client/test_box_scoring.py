@@ -164,3 +164,11 @@ def test_models_and_examples_of_two_kinds_do_not_meet() -> None:
 def test_a_version_that_moved_meanwhile_is_told() -> None:
     with pytest.raises(Conflict, match="evaluate NAME/VERSION"):
         score_boxes([(shows("a", cat(HERE)), sees(("cow", HERE, 0.9)))], LABELS, {})
+
+
+def test_the_range_holds_the_figure_and_one_picture_has_none() -> None:
+    right, none = (shows("a", cat(HERE)), sees(("cat", HERE, 0.9))), (shows("b", cat(HERE)), sees())
+    found = score_boxes([*[right] * 10, *[none] * 10], LABELS, {})
+    assert found.map50_interval is not None
+    assert found.map50_interval.low < (found.map50 or 0) < found.map50_interval.high
+    assert score_boxes([right], LABELS, {}).map50_interval is None
