@@ -52,7 +52,7 @@ BACKBONE: Final = "mobilenet_v2_100_224"
 SET: Final = SHARED / "data" / "raccoon"
 SIZES: Final = (10, 25, 160)
 DRAWS: Final = 3
-_OPTIONS: Final = EngineOptions(threads=2, gpu_memory_mib=0)
+OPTIONS: Final = EngineOptions(threads=2, gpu_memory_mib=0)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Photos:
         )
 
 
-class _Local:
+class Local:
     """The embedder without a network: what `Embeddings` asks of one."""
 
     def __init__(self, backbone: Path) -> None:
@@ -94,7 +94,7 @@ class _Local:
         side = source.side
         if side not in self._engines:
             self._engines[side] = load_engine(
-                self._folder, height=side, width=side, options=_OPTIONS, name=BACKBONE, maps=True
+                self._folder, height=side, width=side, options=OPTIONS, name=BACKBONE, maps=True
             )
         engine, intake = self._engines[side], Preprocess(side, side, 0.0, 1.0)
         rows: dict[str, list[NDArray[np.float16]]] = {name: [] for name in source.endpoints}
@@ -125,9 +125,9 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--draws", type=int, default=DRAWS)
     asked = parser.parse_args()
-    configure(_OPTIONS)
-    whole, test = _read("train"), _read("test")
-    client, rows = _Local(SHARED / "backbones" / BACKBONE), []
+    configure(OPTIONS)
+    whole, test = read_photos("train"), read_photos("test")
+    client, rows = Local(SHARED / "backbones" / BACKBONE), []
     for size in asked.sizes:
         for seed in range(asked.draws):
             order = np.random.default_rng(seed).permutation(len(whole.files)).tolist()
@@ -150,19 +150,14 @@ def main() -> None:
 def _draw(client: Any, photos: Photos, test: Photos, seed: int) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder, open_store(f"file://{folder}", {}) as store:
         began = time.monotonic()
-        lesson = _see(store, client, photos, seed)
+        lesson = see_photos(store, client, photos, seed)
         embedded = time.monotonic()
-        recipe = Recipe()
-
-        def fit(maps: Any, targets: Any, rows: Any, number: int) -> Any:
-            return fit_network(maps, targets, rows, recipe, seed=number).networks
-
-        trained = train(lesson, fit, recipe.kept_at, seed)
+        trained = train_on(lesson, seed)
         done = time.monotonic()
-        asked = _see(store, client, test, seed, plan_of=lesson, views=0)
+        asked = see_photos(store, client, test, seed, plan_of=lesson, views=0)
         whole = trained.detector.networks
         scores = [
-            _score(asked, replace(trained.detector, networks=networks))
+            score_photos(asked, replace(trained.detector, networks=networks))
             for networks in (whole, *((one,) for one in whole))
         ]
     return {
@@ -179,7 +174,17 @@ def _draw(client: Any, photos: Photos, test: Photos, seed: int) -> dict[str, obj
     }
 
 
-def _see(
+def train_on(lesson: Lesson, seed: int) -> Trained:
+    """A detector of a lesson, as a job trains it."""
+    recipe = Recipe()
+
+    def fit(maps: Any, targets: Any, rows: Any, number: int) -> Any:
+        return fit_network(maps, targets, rows, recipe, seed=number).networks
+
+    return train(lesson, fit, recipe.kept_at, seed)
+
+
+def see_photos(
     store: Any,
     client: Any,
     photos: Photos,
@@ -187,6 +192,8 @@ def _see(
     plan_of: Lesson | None = None,
     views: int | None = None,
 ) -> Lesson:
+    """The pictures as a detector is trained on them, or with 0 `views`, and the plan of another
+    lesson, as it is asked about them."""
     sizes = [(info.width, info.height) for info in map(inspect, photos.files)]
     number = range(len(photos.files))
     pictures = Pictures(
@@ -212,7 +219,8 @@ def _see(
     return lesson
 
 
-def _score(lesson: Lesson, detector: Detector) -> tuple[float, float]:
+def score_photos(lesson: Lesson, detector: Detector) -> tuple[float, float]:
+    """Mean average precision at IoU 0.5, and over 0.50 to 0.95."""
     found = answer_pictures(lesson, detector, np.arange(len(lesson.truths)))
     scenes = [scene_of(lesson.truths[n], one) for n, one in found.items()]
     return _map(scenes, len(lesson.labels))
@@ -243,7 +251,8 @@ def _entry() -> backbone_pb2.Backbone:
     )
 
 
-def _read(part: str) -> Photos:
+def read_photos(part: str) -> Photos:
+    """The pictures `train` or `test`."""
     told = json.loads((SET / f"{part}.json").read_text())
     labels = tuple(one["name"] for one in told["categories"])
     boxes: dict[int, list[tuple[float, float, float, float]]] = {}
