@@ -9,6 +9,7 @@ LEAD = (
     "You set none of these. Each was chosen by trying, on examples that were held out in turn; a "
     "lower loss is better."
 )
+OF_DETECTOR = "You set none of these. Each follows from your pictures and the boxes in them."
 
 
 def decisions(evaluation: pb.Evaluation) -> str:
@@ -19,4 +20,5 @@ def decisions(evaluation: pb.Evaluation) -> str:
         row(text(found.subject), text(found.choice), text(found.reason))
         for found in evaluation.decisions
     ]
-    return section("What was decided for you", LEAD, table(("What", "Choice", "Why"), rows))
+    lead = OF_DETECTOR if evaluation.HasField("detection") else LEAD
+    return section("What was decided for you", lead, table(("What", "Choice", "Why"), rows))

@@ -18,3 +18,12 @@ def test_each_decision_is_a_line_with_its_reason_escaped() -> None:
 
 def test_there_is_no_section_without_decisions() -> None:
     assert decisions(pb.Evaluation()) == ""
+
+
+def test_those_of_a_detector_do_not_speak_of_a_loss() -> None:
+    evaluation = pb.Evaluation()
+    evaluation.decisions.add(subject="input size", choice="320 pixels", reason="the boxes")
+    assert "a lower loss is better" in decisions(evaluation)
+    evaluation.detection.SetInParent()
+    assert "a lower loss is better" not in decisions(evaluation)
+    assert "the boxes in them" in decisions(evaluation)
