@@ -11,11 +11,13 @@ ours are told. Seconds are of search and tuning, without embedding.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -72,6 +74,7 @@ class Network:
     backbone: backbone_pb2.Backbone
     vectors: TextEngine
     states: TextEngine
+    threads: int
 
     def embed(self, texts: list[str]) -> Vectors:
         """The vectors float32 [n, dim] of each endpoint."""
@@ -92,23 +95,37 @@ class Network:
 
 def main() -> None:
     """Measure, print and keep."""
-    configure(EngineOptions(threads=THREADS))
+    with opened(THREADS) as network:
+        rows = [
+            {**measure(network, name, seed), **_setfit(name, per_class(name), seed)}
+            for name in sys.argv[1:] or SETS
+            for seed in range(SEEDS)
+        ]
+    record.keep("texts", {"rows": rows, "means": _means(rows)})
+
+
+@contextlib.contextmanager
+def opened(threads: int) -> Iterator[Network]:
+    """The bundled network of texts in a store of its own, ready to run on so many threads."""
+    configure(EngineOptions(threads=threads))
     with tempfile.TemporaryDirectory() as scratch, FileStore(Path(scratch) / "store") as store:
         backbone = bundled.find(store, BackboneName(bundled.TEXT_NAME))
         folder = Cache(Path(scratch) / "cache", store).fetch(backbone)
         engines = [
             load_text_engine(folder, max_batch=_AT_ONCE, maps=maps) for maps in (False, True)
         ]
-        network = Network(store, Path(scratch), backbone, *engines)
-        rows = [
-            _draw(network, name, seed) for name in sys.argv[1:] or SETS for seed in range(SEEDS)
-        ]
-    record.keep("texts", {"rows": rows, "means": _means(rows)})
+        yield Network(store, Path(scratch), backbone, *engines, threads)
 
 
-def _draw(network: Network, name: str, seed: int) -> dict[str, object]:
-    texts, k = _read(name), PER_CLASS.get(name, USUAL_PER_CLASS)
-    rows, began = _rows(texts, seed, k), time.monotonic()
+def per_class(name: str) -> int:
+    """How many texts of each class of a set are drawn."""
+    return PER_CLASS.get(name, USUAL_PER_CLASS)
+
+
+def measure(network: Network, name: str, seed: int) -> dict[str, object]:
+    """One draw of a set: what the search reaches on its test file, and what is delivered."""
+    texts, k = read(name), per_class(name)
+    rows, began = draw(texts, seed, k), time.monotonic()
     drawn, y = [texts.train[row] for row in rows], texts.train_y[rows]
     bank = Bank(network.embed(drawn), y, texts.labels, np.arange(len(rows)))
     found = search(bank)
@@ -126,7 +143,6 @@ def _draw(network: Network, name: str, seed: int) -> dict[str, object]:
         "frozen_s": round(frozen_s, 1),
         "seconds": round(seconds, 1),
         "tuning": tuned.decision.reason,
-        **_setfit(name, k, seed),
     }
 
 
@@ -136,7 +152,7 @@ def _means_of(network: Network, drawn: list[str], began: float) -> Means:
         cache=network.folder / "cache",
         ask=network.ask,
         contents=lambda rows: [drawn[row].encode() for row in rows],
-        threads=THREADS,
+        threads=network.threads,
         seconds_left=lambda: BUDGET_S - (time.monotonic() - began),
         tick=lambda: None,
     )
@@ -161,8 +177,8 @@ def _tuned(network: Network, tuned: TunedSearch, texts: Texts) -> float:
     return round(100 * right / len(texts.test), 2)
 
 
-def _rows(texts: Texts, seed: int, k: int) -> Indices:
-    """The draw of the baselines."""
+def draw(texts: Texts, seed: int, k: int) -> Indices:
+    """The rows of train.csv in a draw of the baselines, k (or all there are) a class."""
     rng = np.random.default_rng(seed)
     found = []
     for label in range(len(texts.labels)):
@@ -172,7 +188,8 @@ def _rows(texts: Texts, seed: int, k: int) -> Indices:
 
 
 @cache
-def _read(name: str) -> Texts:
+def read(name: str) -> Texts:
+    """A shared set, its test file cut as the baselines cut it."""
     (train, train_labels), (test, test_labels) = (_csv(name, part) for part in ("train", "test"))
     labels = tuple(sorted(set(train_labels)))
     if len(test) > MAX_TEST:
