@@ -38,6 +38,7 @@ from services.embedder.backbones import bundled
 from services.embedder.engines.base import EngineOptions, Vectors
 from services.embedder.engines.runtime import configure
 from services.embedder.engines.texts import TextEngine, load_text_engine
+from services.trainer import label_names
 from services.trainer.fitters.base import Indices
 from services.trainer.search.bank import Bank
 from services.trainer.search.run import SearchResult, search
@@ -111,10 +112,10 @@ def opened(threads: int) -> Iterator[Network]:
     with tempfile.TemporaryDirectory() as scratch, FileStore(Path(scratch) / "store") as store:
         backbone = bundled.find(store, BackboneName(bundled.TEXT_NAME))
         folder = Cache(Path(scratch) / "cache", store).fetch(backbone)
-        engines = [
+        vectors, states = (
             load_text_engine(folder, max_batch=_AT_ONCE, maps=maps) for maps in (False, True)
-        ]
-        yield Network(store, Path(scratch), backbone, *engines, threads)
+        )
+        yield Network(store, Path(scratch), backbone, vectors, states, threads)
 
 
 def per_class(name: str) -> int:
@@ -127,7 +128,9 @@ def measure(network: Network, name: str, seed: int) -> dict[str, object]:
     texts, k = read(name), per_class(name)
     rows, began = draw(texts, seed, k), time.monotonic()
     drawn, y = [texts.train[row] for row in rows], texts.train_y[rows]
-    bank = Bank(network.embed(drawn), y, texts.labels, np.arange(len(rows)))
+    spoken = label_names.texts(texts.labels, float(k))
+    names = network.embed(spoken) if spoken else {}
+    bank = Bank(network.embed(drawn), y, texts.labels, np.arange(len(rows)), names=names)
     found = search(bank)
     frozen_s = time.monotonic() - began
     tuned = tune(_means_of(network, drawn, began), network.backbone, bank, found, seed=0)

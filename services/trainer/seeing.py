@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from graft.embedder.v1 import backbone_pb2
 from graft.errors import FailedPrecondition
 from graft.names import BackboneName
-from services.trainer import backbone_choice
+from services.trainer import backbone_choice, label_names
 from services.trainer.embeddings import Embedded, Embeddings, Halves
 from services.trainer.fitters.base import Indices
 from services.trainer.material import Material
@@ -141,6 +141,7 @@ def _look(run: Job, material: Material, taken: Taken, tell: Tell) -> Seen:
             seen = Source(taken.backbone, source.endpoints, view)
             views[view] = _embed(run, seen, material, everyone, tell).vectors
     bank = material.bank(embedded.vectors, views, everyone)
+    bank = replace(bank, names=_names(run, material, source, tell))
     return Seen((taken,), bank, embedded.cached_count, embedded.embedded_count)
 
 
@@ -159,6 +160,21 @@ def _look_at_both(
     cached = sum(one.cached_count for one in found)
     embedded = sum(one.embedded_count for one in found)
     return Seen(tuple(taken), material.joint_bank(vectors), cached, embedded)
+
+
+def _names(run: Job, material: Material, source: Source, tell: Tell) -> dict[str, Halves]:
+    """The vectors of the labels' names, where they may help and there is time."""
+    text = source.backbone.modality == backbone_pb2.MODALITY_TEXT
+    if not text or material.multi_label or run.left_s() <= 0:
+        return {}
+    median = float(np.median([len(some) for some in material.members]))
+    spoken = label_names.texts(material.labels, median)
+    if not spoken:
+        return {}
+    project, n = material.snapshot.name.project, len(material.rows)
+    return label_names.embed(
+        run.tools.store, project, run.tools.embedder, source, spoken, lambda *_: tell(n, n)
+    )
 
 
 def _views_pay(material: Material) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from graft.model.v1 import evaluation_pb2 as pb
 from services.trainer.search.cuts import LAST
+from services.trainer.search.naming import NameTrial
 from services.trainer.search.run import CandidateRow, SearchResult
 
 _NAMES = {
@@ -20,11 +21,12 @@ _NAMES = {
 
 
 def decisions(result: SearchResult) -> list[pb.Decision]:
-    """The cut layer, the head and the views; nothing of what could not be compared."""
+    """The cut layer, the head and the views, as far as they could be compared, and whether the
+    names of the labels are examples."""
     measured = [row for row in result.rows if row.log_loss is not None]
-    if not measured:
-        return []
-    found = [_cut(result, measured), _head(measured), _views(measured)]
+    found = [_names(result.names)]
+    if measured:
+        found = [_cut(result, measured), _head(measured), _views(measured), *found]
     return [decision for decision in found if decision is not None]
 
 
@@ -84,6 +86,17 @@ def _views(rows: Sequence[CandidateRow]) -> pb.Decision | None:
         subject="views",
         choice="mirror images too" if helps else "pictures as they are",
         reason=f"Held-out loss with mirror images {_loss(seen)}, without {_loss(plain)}.",
+    )
+
+
+def _names(tried: NameTrial | None) -> pb.Decision | None:
+    if tried is None:
+        return None
+    told = f"{tried.right} of {tried.count} examples; guessing, {tried.count / tried.classes:.0f}"
+    return pb.Decision(
+        subject="label names",
+        choice="one more example of each class" if tried.told else "not used",
+        reason=f"Who knows nothing but the words of the labels is right about {told}.",
     )
 
 

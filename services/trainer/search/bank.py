@@ -25,9 +25,10 @@ class Bank:
     """n labelled examples as one backbone sees them, or one for the images and one for the texts.
 
     `vectors` holds float16 or float32 `[n, dim]` for each endpoint, ordered from early to late;
-    `views` the same for views of the pictures. `y`, `labels` and `groups` as in Examples. With
-    `joint` the endpoints are named by part (see part_cuts), and a part that an example lacks is
-    zeros at each of its endpoints.
+    `views` the same for views of the pictures, `names` `[c, dim]` for the names of the labels,
+    where there are any. `y`, `labels` and `groups` as in Examples. With `joint` the endpoints are
+    named by part (see part_cuts), and a part that an example lacks is zeros at each of its
+    endpoints.
     """
 
     vectors: Mapping[str, Vectors]
@@ -36,6 +37,7 @@ class Bank:
     groups: Indices
     views: Mapping[str, Mapping[str, Vectors]] = field(default_factory=dict)
     joint: bool = False
+    names: Mapping[str, Vectors] = field(default_factory=dict)
 
     @classmethod
     def of(cls, examples: Examples) -> Self:
@@ -90,9 +92,11 @@ class Bank:
 
     def joined(self, cut: Cut, view: str = "") -> Floats:
         """The vectors of a cut, float32 `[n, dim]`, as the predictor will get them."""
-        vectors = self.views[view] if view else self.vectors
-        parts = [vectors[name].astype(np.float32) for name in cut.endpoints]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        return _joined(self.views[view] if view else self.vectors, cut)
+
+    def joined_names(self, cut: Cut) -> Floats:
+        """The vectors of a cut for the names of the labels, float32 `[c, dim]`."""
+        return _joined(self.names, cut)
 
     def examples(self, cut: Cut, blocks: Blocks | None = None) -> Examples:
         """The examples with joined vectors, or with the features that `blocks` makes of them."""
@@ -109,6 +113,11 @@ class Bank:
             groups=self.groups[rows],
             views=views,
         )
+
+
+def _joined(vectors: Mapping[str, Vectors], cut: Cut) -> Floats:
+    parts = [vectors[name].astype(np.float32) for name in cut.endpoints]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
 def _rows(vectors: Mapping[str, Vectors], rows: Indices) -> dict[str, Vectors]:

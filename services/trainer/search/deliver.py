@@ -12,7 +12,7 @@ from services.common.heads.base import Calibration, Floats
 from services.common.heads.blocks import Block, Blocks
 from services.common.heads.head import Head
 from services.common.heads.linear import LinearHead
-from services.trainer.fitters.base import FitError, Indices, Truth, repeated
+from services.trainer.fitters.base import FitError, Indices, Truth
 from services.trainer.search import part_cuts
 from services.trainer.search.bank import Bank
 from services.trainer.search.held_out import Contender, Trial, fit_all
@@ -38,10 +38,9 @@ class Refit:
         """Calibrated logits float32 `[t, classes]` of examples `test` by a head fitted to examples
         `train` `[n]` with classes `y` `[n]`, or labels `[n, classes]`. Raises FitError."""
         space = self.contender.space
-        rows = space.z[space.rows(train)]
-        copied = repeated(y, space.copies)
+        rows, borne = space.training(train, y, classes)
         family = self.contender.family
-        fit = family.fit(rows, copied, classes, copies=space.copies, final=False)[0]
+        fit = family.fit(rows, borne, classes, copies=space.copies, final=False)[0]
         logits = fit.logits(space.z[test]) / self.calibration.temperature
         return np.asarray(logits + self.calibration.offset, dtype=np.float32)
 

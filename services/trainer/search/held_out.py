@@ -11,7 +11,7 @@ import numpy as np
 from graft.errors import Cancelled
 from services.common.heads.base import Floats
 from services.trainer.data.split import Fold, SplitPlan
-from services.trainer.fitters.base import Doubles, Fit, FitError, Indices, Truth, repeated
+from services.trainer.fitters.base import Doubles, Fit, FitError, Indices, Truth
 from services.trainer.search.candidates import Family, HeadSpec
 from services.trainer.search.judge import judge_of
 from services.trainer.search.space import Space
@@ -154,13 +154,8 @@ def _fits(
     contender: Contender, y: Truth, classes: int, train: Indices, *, final: bool = False
 ) -> Sequence[Fit]:
     space = contender.space
-    return contender.family.fit(
-        space.z[space.rows(train)],
-        repeated(y[train], space.copies),
-        classes,
-        copies=space.copies,
-        final=final,
-    )
+    rows, borne = space.training(train, y[train], classes)
+    return contender.family.fit(rows, borne, classes, copies=space.copies, final=final)
 
 
 def fit_all(contender: Contender, y: Truth, classes: int) -> Fit:

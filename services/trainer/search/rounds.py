@@ -56,7 +56,12 @@ About = tuple[tuple[str, str], ...]
 
 @dataclass
 class Rounds:
-    """Owns the table of one search: every trial with its scores, in the order of trying."""
+    """Owns the table of one search: every trial with its scores, in the order of trying.
+
+    `named`: the names of the labels are examples in every trial but those of standardised vectors.
+    None is tried without them: one more row a class, of whatever it be, makes up for the one that
+    is held out of a class of few, and held-out losses would say that any names helped.
+    """
 
     bank: Bank
     plan: SplitPlan
@@ -65,6 +70,7 @@ class Rounds:
     watch: Watch
     left_s: Callable[[], float]
     root: bool = True
+    named: bool = False
     trials: list[Trial] = field(default_factory=list)
     scores: list[Scores | None] = field(default_factory=list)
     untried: list[tuple[HeadSpec, About, str]] = field(default_factory=list)
@@ -152,6 +158,8 @@ class Rounds:
         about: About = (("cut", str(cut)), ("scaling", "standard" if standard else "l2"))
         if views:
             about = (*about, ("views", str(len(self.bank.views))))
+        if self.named and not standard:
+            about = (*about, ("names", "as examples"))
         obstacle = self._obstacle(family, cut) if best(self.scores) >= 0 else ""
         if obstacle:
             self.untried += [(spec, about, obstacle) for spec in family.specs]
@@ -184,9 +192,8 @@ class Rounds:
     def _space(self, cut: Cut, standard: bool, views: bool) -> Space:
         if standard:
             return Space.standardised(self.bank, cut)
-        return Space.of(
-            self.bank, cut, views=tuple(self.bank.views) if views else (), root=self.root
-        )
+        seen = tuple(self.bank.views) if views else ()
+        return Space.of(self.bank, cut, views=seen, root=self.root, names=self.named)
 
     def _run(self, contender: Contender, plan: SplitPlan) -> list[Trial]:
         classes = len(self.bank.labels)

@@ -22,6 +22,7 @@ from services.trainer.search.deliver import Refit, deliver, refit_of
 from services.trainer.search.examples import Examples, check
 from services.trainer.search.held_out import HeldOut, Trial, Watch, measured_items
 from services.trainer.search.judge import judge_of
+from services.trainer.search.naming import NameTrial, try_names
 from services.trainer.search.notes import UNMEASURED, notes_on, part_only
 from services.trainer.search.rounds import (
     FEW,
@@ -81,6 +82,7 @@ class SearchResult:
     calibrated held-out answers of the chosen candidate; None where no example could be held out,
     and accuracy cannot be measured, nor a head of its kind `refit` to other examples. `optimism`:
     how much too good their accuracy is for having been chosen. `notes`: sentences for the report.
+    `names`: what the names of the labels tell, and so whether they are examples.
     """
 
     head: Head
@@ -94,6 +96,7 @@ class SearchResult:
     refit: Refit | None
     optimism: float
     notes: tuple[str, ...]
+    names: NameTrial | None = None
 
 
 def search(
@@ -119,8 +122,9 @@ def search(
         bank.y, bank.groups, folds=FOLDS, repeats=_repeats(len(bank.y)), seed=settings.seed
     )
     with threadpool_limits(limits=settings.blas_threads, user_api="blas"):
+        names = try_names(bank)
         if not plan.folds:
-            return _unmeasured(bank, plan, progress)
+            return replace(_unmeasured(bank, names, plan, progress), names=names)
         deadline = time.monotonic() + settings.budget_s
 
         def left_s() -> float:
@@ -129,8 +133,9 @@ def search(
         watch = Watch(progress, cancelled, _fits(bank, plan))
         items = measured_items(bank.y, len(bank.labels), plan, _candidates(bank), settings.seed)
         root = bool(np.median(bank.class_counts) >= MIN_TO_COMPARE)
-        rounds = Rounds(bank, plan, items, settings.seed, watch, left_s, root)
-        return _finish(rounds, rounds.run())
+        named = names is not None and names.told
+        rounds = Rounds(bank, plan, items, settings.seed, watch, left_s, root, named)
+        return replace(_finish(rounds, rounds.run()), names=names)
 
 
 def _search_many(
@@ -285,12 +290,18 @@ def _untried(rounds: Rounds) -> list[CandidateRow]:
     ]
 
 
-def _unmeasured(bank: Bank, plan: SplitPlan, progress: Callable[[int, int], None]) -> SearchResult:
+def _unmeasured(
+    bank: Bank,
+    names: NameTrial | None,
+    plan: SplitPlan,
+    progress: Callable[[int, int], None],
+) -> SearchResult:
     """No class has two groups of examples: one kind of head, and no number to show for it."""
-    began, last = time.perf_counter(), bank.last
+    began, everyone, last = time.perf_counter(), np.arange(len(bank.y)), bank.last
     try:
-        space = Space.of(bank, last, root=False)
-        head = space.head(fit_ridge(space.z, bank.y, len(bank.labels)), bank.labels)
+        space = Space.of(bank, last, root=False, names=names is not None and names.told)
+        rows, borne = space.training(everyone, bank.y, len(bank.labels))
+        head = space.head(fit_ridge(rows, borne, len(bank.labels)), bank.labels)
     except FitError as cause:
         raise Internal(f"no head could be fitted: {cause}") from cause
     spec: HeadSpec = Ridge().specs[0]
@@ -302,7 +313,7 @@ def _unmeasured(bank: Bank, plan: SplitPlan, progress: Callable[[int, int], None
     return SearchResult(
         head=head.calibrated(Calibration(ALONE_TEMPERATURE, 0.0, thresholds)),
         endpoints=last.endpoints,
-        kept=np.arange(len(bank.y)),
+        kept=everyone,
         examples=_examples(bank, head, last.endpoints),
         parameters={"method": spec.kind, "cut": str(last)},
         rows=(row,),

@@ -4,21 +4,34 @@ A weight vector with a rotation-invariant penalty lies in the span of the centre
 orthogonal to it only costs penalty). With Zc = U S V' the fit in the coordinates U S, of which
 there are at most n, is exactly the fit in the d features, W = V A. One decomposition serves all
 heads, strengths and folds.
+
+The names of labels, embedded as texts, may be rows as well: one more example of each class, always
+in training and never held out. A name is not a sentence of its class: what all names have in common
+is taken away first, so that their mean is that of the examples.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from services.common.heads.base import Floats
 from services.common.heads.blocks import Block, Blocks
 from services.common.heads.class_mean import ClassMeanHead
 from services.common.heads.head import Head
 from services.common.heads.linear import LinearHead
 from services.common.heads.mlp import MlpHead
-from services.trainer.fitters.base import Doubles, Fit, FitError, Indices, LinearFit
+from services.trainer.fitters.base import (
+    Doubles,
+    Fit,
+    FitError,
+    Indices,
+    LinearFit,
+    Truth,
+    repeated,
+)
 from services.trainer.fitters.class_mean import SHARPNESS, ClassMeanFit
 from services.trainer.fitters.mlp import MlpFit
 from services.trainer.search.bank import Bank
@@ -30,7 +43,8 @@ RANK_TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class Space:
-    """Rows `z` `[copies * n, r]`: the examples first, then each view of them in the same order.
+    """Rows `z` `[copies * n + names, r]`: the examples first, then each view of them in the same
+    order, then the names of the labels.
 
     `mean` `[d]`, `scale` `[d]` and `basis` `[d, r]` (None: the identity) lead there from the
     features that `blocks` makes: z = ((features - mean) / scale) basis.
@@ -43,14 +57,26 @@ class Space:
     mean: Doubles
     scale: Doubles
     basis: Doubles | None
+    names: int = 0
 
     @classmethod
-    def of(cls, bank: Bank, cut: Cut, *, views: Sequence[str] = (), root: bool = True) -> Space:
+    def of(
+        cls,
+        bank: Bank,
+        cut: Cut,
+        *,
+        views: Sequence[str] = (),
+        root: bool = True,
+        names: bool = False,
+    ) -> Space:
         """The space of a cut. Raises FitError when it cannot be decomposed."""
         blocks = bank.blocks(cut, root=root)
         parts = [blocks.features(bank.joined(cut, view)) for view in ("", *views)]
+        if names:
+            parts.append(_among(blocks.features(bank.joined_names(cut)), parts[0]))
         features = np.concatenate(parts).astype(np.float64)
-        return _space(features, cut.endpoints, blocks, len(parts), np.ones(blocks.dim))
+        found = _space(features, cut.endpoints, blocks, 1 + len(views), np.ones(blocks.dim))
+        return replace(found, names=len(bank.labels)) if names else found
 
     @classmethod
     def standardised(cls, bank: Bank, cut: Cut) -> Space:
@@ -65,12 +91,21 @@ class Space:
 
     @property
     def examples(self) -> int:
-        """How many examples there are, views not counted."""
-        return len(self.z) // self.copies
+        """How many examples there are, views and names not counted."""
+        return (len(self.z) - self.names) // self.copies
 
     def rows(self, examples: Indices) -> Indices:
         """The rows of these examples, with all their views."""
         return np.concatenate([examples + i * self.examples for i in range(self.copies)])
+
+    def training(self, examples: Indices, y: Truth, classes: int) -> tuple[Doubles, Truth]:
+        """The rows to fit a head to, and what each bears: these examples, which bear `y`, with all
+        their views, and the names. Of a head for other classes than the labels, without names."""
+        rows, borne = self.z[self.rows(examples)], repeated(y, self.copies)
+        if not self.names or classes != self.names:
+            return rows, borne
+        own = np.arange(self.names)
+        return np.concatenate([rows, self.z[-self.names :]]), np.concatenate([borne, own])
 
     def head(self, fit: Fit, labels: Sequence[str]) -> Head:
         """The head that answers embeddings as `fit` answers coordinates."""
@@ -99,6 +134,11 @@ class Space:
     def _back(self, weight: Doubles) -> Doubles:
         """Weights `[r, k]` of coordinates as weights `[d, k]` of features."""
         return np.asarray(self._out(weight) / self.scale[:, None])
+
+
+def _among(names: Floats, features: Floats) -> Floats:
+    """The features of names `[c, d]`, moved to have the mean of those of examples `[n, d]`."""
+    return np.asarray(names + (features.mean(axis=0) - names.mean(axis=0)))
 
 
 def _space(

@@ -71,6 +71,14 @@ async def test_what_looks_at_pixels_is_left_out(report: evaluation_pb2.Evaluatio
     assert {one.subject for one in report.decisions}.isdisjoint({"views"})
 
 
+async def test_the_names_of_labels_are_asked_and_the_report_says_what_they_told(
+    report: evaluation_pb2.Evaluation,
+) -> None:
+    (named,) = [one for one in report.decisions if one.subject == "label names"]
+    assert named.choice in ("one more example of each class", "not used")
+    assert named.reason.startswith("Who knows nothing but the words of the labels is right about")
+
+
 async def test_texts_that_differ_by_case_and_marks_are_one_group(
     report: evaluation_pb2.Evaluation,
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from services.trainer.evaluate.decisions import decisions
 from services.trainer.search.bank import Bank
+from services.trainer.search.naming import NameTrial
 from services.trainer.search.run import SearchResult, search
 
 
@@ -58,3 +59,19 @@ def test_views_are_decided_only_where_they_were_tried(early: SearchResult) -> No
 def test_nothing_is_said_where_nothing_was_measured() -> None:
     bank = _bank(told_early=True).part(np.array([0, 20]))
     assert decisions(search(bank)) == []
+
+
+@pytest.mark.parametrize(
+    ("right", "choice"), [(9, "one more example of each class"), (5, "not used")]
+)
+def test_the_names_of_labels_are_told_with_their_evidence(
+    early: SearchResult, right: int, choice: str
+) -> None:
+    found = decisions(replace(early, names=NameTrial(right, 10, 2)))
+    named = next(one for one in found if one.subject == "label names")
+    assert named.choice == choice
+    assert f"right about {right} of 10 examples; guessing, 5." in named.reason
+
+
+def test_without_names_nothing_is_said_of_them(early: SearchResult) -> None:
+    assert "label names" not in [one.subject for one in decisions(early)]
