@@ -23,6 +23,7 @@ from graft.detection.overlap import overlaps
 from graft.errors import GraftError, InvalidArgument
 from graft.predictor.v1 import predictor_service_pb2 as pb
 from graft.predictor.v1 import predictor_service_pb2_grpc
+from graft.reading import read_examples
 from graft.status import from_rpc_error
 from tests.support import meadow
 from tests.support.command import Done
@@ -166,6 +167,26 @@ def test_the_report_tells_how_well_things_are_found(running: Running) -> None:
     page = running.folder / "report.html"
     assert running.graft("report", "things", "--html", str(page)).code == 0
     assert "<svg" in page.read_text(encoding="utf-8")
+
+
+def test_boxes_are_proposed_for_pictures_without_labels_and_drawn(running: Running) -> None:
+    fresh = running.folder / "fresh"
+    fresh.mkdir()
+    for seed in range(310, 314):
+        (fresh / f"{seed}.png").write_bytes(png(meadow.draw(seed)))
+    (fresh / "seen.png").write_bytes(png(meadow.draw(LEARNT[0])))
+    done = running.graft("detect-assist", "things", "fresh", "--out", "next.json", "--json")
+    assert done.code == 0, done.err
+    told = done.document
+    assert {one["input"] for one in told["pictures"]} == {f"fresh/{n}.png" for n in range(310, 314)}
+    assert list(told["known"]) == ["fresh/seen.png"]
+    examples = read_examples(running.folder / "next.json").examples
+    assert [one.path for one in examples] == [one["input"] for one in told["pictures"]]
+    boxes = [box for one in examples if one.drawing for box in one.drawing.boxes]
+    assert len(boxes) == sum(one["objects"] for one in told["pictures"]) > 0
+    done = running.graft("predict", "things", "fresh", "--draw", "drawn", "--json")
+    assert done.code == 0, done.err
+    assert len(list((running.folder / "drawn").iterdir())) == len(done.out.splitlines()) == 5
 
 
 def test_a_second_training_embeds_nothing_again(running: Running) -> None:
