@@ -52,6 +52,10 @@ def read_joint(inputs: Sequence[str], words: str, *, text: bool) -> Input:
             "--words stand beside one INPUT, an image file, and without --text; ask once an image."
             f" Received: {', '.join(map(repr, inputs))}{' with --text' if text else ''}"
         )
+    if not words.strip():
+        raise InvalidArgument(
+            f"--words are blank; leave the option out where there are none. Received: {words!r}"
+        )
     path = Path(inputs[0])
     return Input(display_path(path), Joint(path, words))
 

@@ -144,6 +144,8 @@ def test_words_stand_beside_one_image(hues: Run, tmp_path: Path) -> None:
         done = hues("predict", "hues", *wrong, "--words", "hello")
         assert done.code == 1
         assert "--words stand beside one INPUT, an image file" in done.err
+    done = hues("predict", "hues", "a.png", "--words", " ")
+    assert (done.code, "--words are blank" in done.err) == (1, True)
 
 
 def test_data_sets_tell_what_they_are_of(up: Run, tmp_path: Path) -> None:

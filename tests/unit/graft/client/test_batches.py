@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from graft.client.batches import REQUEST_ITEMS, split
 from graft.client.connection import ServerInfo
-from graft.content import MESSAGE_SLACK_BYTES
+from graft.content import MESSAGE_SLACK_BYTES, Joint
 
 SIZES = st.lists(st.integers(0, 40_000), max_size=300)
 
@@ -27,3 +27,19 @@ def test_every_item_travels_once_in_order_within_the_limits(
         assert len(batch.positions) <= min(max_items, REQUEST_ITEMS)
         total = sum(sizes[position] for position in batch.positions)
         assert total <= room
+
+
+def test_a_joint_item_counts_with_both_parts_and_each_has_its_own_bound() -> None:
+    info = ServerInfo("x", "0", MESSAGE_SLACK_BYTES + 10_000, 64, 6_000, 1, max_text_bytes=5_000)
+    fitting, long, large = (
+        Joint(bytes(5_000), "a"),
+        Joint(b"", "x" * 5_001),
+        Joint(bytes(6_001), ""),
+    )
+    both = Joint(bytes(6_000), "x" * 5_000)  # either is small enough, but not the message
+    batches = list(split([fitting, long, large, both, fitting], info))
+    assert [position for batch in batches for position in batch.positions] == [0, 4]
+    assert len(batches) == 2
+    failures = dict(failure for batch in batches for failure in batch.failures)
+    reasons = {position: error.reason for position, error in failures.items()}
+    assert reasons == {1: "TEXT_TOO_LARGE", 2: "IMAGE_TOO_LARGE", 3: "IMAGE_TOO_LARGE"}
