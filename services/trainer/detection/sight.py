@@ -20,7 +20,7 @@ from services.trainer.detection.views import SCALES, View
 from services.trainer.embeddings import EmbedderClient, Embeddings
 from services.trainer.source import Source, caches
 
-MAX_BYTES: Final = 768 * 1024**2
+MAX_BYTES: Final = 384 * 1024**2
 """Maps in memory at once, and in the cache for one job."""
 
 MAX_VIEWS: Final = 12
