@@ -38,6 +38,7 @@ def test_fewer_are_measured_and_more_expected() -> None:
     assert counts == sorted(counts)
     assert len(counts) == 3
     assert max(learned) == 8  # half of the 16 of a fold
+    assert found.measured[-1].accuracy.estimate == pytest.approx(0.6)  # as all pictures tell
     assert [one.examples_per_class for one in found.forecast] == [40, 80]
     for point in found.forecast:
         assert point.accuracy.low <= point.accuracy.estimate <= point.accuracy.high
