@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -44,12 +44,15 @@ class Taken:
 
 @dataclass(frozen=True)
 class Seen:
-    """The examples as the backbones that are taken see them; what is counted are their parts."""
+    """The examples as the backbones that are taken see them; what is counted are their parts.
+    `alone`: of two parts, on what share of examples that have it a quick head over one is right
+    while they are held out, where that could be measured."""
 
     taken: tuple[Taken, ...]
     bank: Bank
     cached_count: int
     embedded_count: int
+    alone: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def backbones(self) -> dict[str, backbone_pb2.Backbone]:
@@ -151,15 +154,27 @@ def _look_at_both(
     """Each part by itself, those examples that have it."""
     taken: list[Taken] = []
     found: list[Embedded] = []
+    alone: dict[str, float] = {}
     for part in material.parts:
         some = material.only(part)
         taken.append(_take(run, some, asked, tell))
         source = Source.of(taken[-1].backbone)
         found.append(_embed(run, source, some, np.arange(len(some.rows)), tell))
+        scores = _measured(run, some, found[-1].vectors)
+        alone |= {} if scores is None else {part: scores.accuracy}
     vectors = {one.part: seen.vectors for one, seen in zip(taken, found, strict=True)}
     cached = sum(one.cached_count for one in found)
     embedded = sum(one.embedded_count for one in found)
-    return Seen(tuple(taken), material.joint_bank(vectors), cached, embedded)
+    return Seen(tuple(taken), material.joint_bank(vectors), cached, embedded, alone)
+
+
+def _measured(run: Job, material: Material, vectors: Mapping[str, Halves]) -> Scores | None:
+    """What a quick head over one part is worth; None where it cannot be told in the time left."""
+    if len(material.labels) < MIN_CLASSES or run.left_s() <= 0:
+        return None
+    rows = backbone_choice.sample(material.truth, run.spec.seed)
+    seen = {name: found[rows] for name, found in vectors.items()}
+    return backbone_choice.measure(material.bank(seen, {}, rows), run.spec.seed)
 
 
 def _names(run: Job, material: Material, source: Source, tell: Tell) -> dict[str, Halves]:

@@ -154,6 +154,9 @@ async def test_what_is_no_part_of_the_report_is_said(
     assert not report.heat_maps
     assert not report.shortcuts
     told = {one.subject: one for one in report.decisions}
+    shares = [int(share) for share in re.findall(r"on (\d+)%", told["parts"].reason)]
+    assert len(shares) == 3
+    assert shares[0] > 75 > 65 > max(shares[1:])
     assert told["report"].reason.startswith("heat maps and shortcuts are told only where")
     assert told["tuning"].choice == "none"
     assert told["backbone of the images"].choice == "prototype_96"
