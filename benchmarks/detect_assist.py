@@ -104,10 +104,15 @@ def main() -> None:
             row = _grown(Draw(store, photos, scored, seed), pool, vectors)
         rows.append({"seed": seed, **row, "seconds": round(time.monotonic() - began)})
         print(json.dumps(rows[-1]), flush=True)
-    figures = {"sizes": SIZES, "means": _means(rows), "draws": rows, "networks": asked.folds}
-    print(json.dumps(figures["means"]))
-    if not asked.rest:
-        keep("detect_assist", {"backbone": BACKBONE, "set": "raccoon", **figures})
+        if not asked.rest:
+            keep_draws(rows, networks=asked.folds)  # each time: a run may be cut short
+    print(json.dumps(_means(rows)))
+
+
+def keep_draws(rows: Sequence[dict[str, Any]], *, networks: int) -> None:
+    """Keep the draws so far with their means."""
+    figures = {"sizes": SIZES, "means": _means(rows), "draws": rows, "networks": networks}
+    keep("detect_assist", {"backbone": BACKBONE, "set": "raccoon", **figures})
 
 
 def _grown(draw: Draw, pool: Sequence[int], vectors: NDArray[np.float64]) -> dict[str, Any]:
