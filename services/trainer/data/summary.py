@@ -29,7 +29,7 @@ _NAMED: Final = 5
 _ARTICLES: Final = {IMAGE: "an image", TEXT: "a text"}
 _UNLABELLED: Final = (
     "it bears no label, and no example of this data set bears several, or boxes; give it one, such"
-    " as 'none'"
+    " as 'none', or, where it shows none of the things to be found, draw boxes on other pictures"
 )
 _UNBOXED: Final = (
     "it bears labels and no boxes, and others of this data set have boxes; draw its boxes, or send"
