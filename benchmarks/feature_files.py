@@ -67,21 +67,22 @@ def read_all(folder: Path, backbones: list[str]) -> Iterator[FeatureFile]:
     there = [path for path in paths if path.exists()]
     if not there:
         raise FileNotFoundError(f"embeddings are named backbone__set.npz; none in {folder}")
-    return map(_read, there)
+    return map(read, there)
 
 
-def _read(path: Path) -> FeatureFile:
+def read(path: Path, endpoints: tuple[str, ...] = ENDPOINTS) -> FeatureFile:
+    """The set of one file, as far as its endpoints are named."""
     backbone, name = path.stem.split("__")
     with np.load(path) as found:
-        train, test = (_vectors(found, f"{part}_orig") for part in ("train", "test"))
-        views = {view: _vectors(found, f"train_{view}") for view in VIEWS}
+        train, test = (_vectors(found, f"{part}_orig", endpoints) for part in ("train", "test"))
+        views = {view: _vectors(found, f"train_{view}", endpoints) for view in VIEWS}
         labels = tuple(str(label) for label in found["classes"])
         train_y, test_y = (found[f"{part}_y"].astype(np.int64) for part in ("train", "test"))
     return FeatureFile(backbone, name, labels, train, train_y, test, test_y, views)
 
 
-def _vectors(found: Any, prefix: str) -> Vectors:
-    return {end: found[f"{prefix}_{end}"] for end in ENDPOINTS if f"{prefix}_{end}" in found}
+def _vectors(found: Any, prefix: str, endpoints: tuple[str, ...]) -> Vectors:
+    return {end: found[f"{prefix}_{end}"] for end in endpoints if f"{prefix}_{end}" in found}
 
 
 def _part(vectors: Vectors, rows: Indices) -> Vectors:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,12 @@ STRANGERS = 60  # pictures of each other set
 TOLERANCE = 0.02
 
 Row = dict[str, float]
+Others = Callable[[Vectors, Indices, Vectors], dict[str, Floats]]
+"""Scores of tested vectors, by name, from drawn vectors and their classes."""
+
+
+def _none(drawn: Vectors, y: Indices, tested: Vectors) -> dict[str, Floats]:
+    return {}
 
 
 class Model:
@@ -81,30 +87,44 @@ def hidden(classes: int, draw: int) -> Indices:
     return np.unique(np.array(found))
 
 
-def _strange(found: FeatureFile, others: Sequence[FeatureFile], k: int, seed: int) -> Row:
-    """One draw with hidden classes: areas, and what is flagged."""
+def strange(
+    found: FeatureFile, others: Sequence[FeatureFile], k: int, seed: int, *, also: Others = _none
+) -> Row:
+    """One draw with hidden classes: areas, and what is flagged. `also` scores by other means."""
     away = hidden(len(found.labels), seed)
     drawn = found.draw(seed, k)
     drawn = drawn[~np.isin(found.train_y[drawn], away)]
     model = Model(found, drawn, np.setdiff1d(np.arange(len(found.labels)), away))
     outside = np.isin(found.test_y, away)
-    inside = model.scores(model.joined(found.test, np.flatnonzero(~outside)))
+    learned = found.train_y[drawn]
+
+    def look(vectors: Vectors, rows: Indices) -> dict[str, Floats]:
+        more = also(_part(found.train, drawn), learned, _part(vectors, rows))
+        x = model.joined(vectors, rows)
+        return {**model.scores(x), **more, "flagged": model.unknown(x).astype(np.float32)}
+
+    inside = look(found.test, np.flatnonzero(~outside))
     strangers = {
-        "hidden": model.joined(found.test, np.flatnonzero(outside)),
-        "far": np.concatenate([model.joined(other.test, _some(other)) for other in others]),
+        "hidden": [look(found.test, np.flatnonzero(outside))],
+        "far": [look(other.test, _some(other)) for other in others],
     }
     row: Row = {}
-    for name, x in strangers.items():
-        row |= {f"{name} {by}": area(inside[by], score) for by, score in model.scores(x).items()}
-        row[f"{name} flagged"] = float(model.unknown(x).mean())
+    for name, seen in strangers.items():
+        scores = {by: np.concatenate([each[by] for each in seen]) for by in inside}
+        row[f"{name} flagged"] = float(scores.pop("flagged").mean())
+        row |= {f"{name} {by}": area(inside[by], score) for by, score in scores.items()}
     return row
+
+
+def _part(vectors: Vectors, rows: Indices) -> Vectors:
+    return {name: vector[rows] for name, vector in vectors.items()}
 
 
 def _some(other: FeatureFile) -> Indices:
     return np.random.default_rng(0).permutation(len(other.test_y))[:STRANGERS]
 
 
-def _kept(found: FeatureFile, k: int, seed: int) -> Row:
+def kept_share(found: FeatureFile, k: int, seed: int) -> Row:
     """One draw of all classes: the share kept of test and of undrawn training pictures."""
     drawn = found.draw(seed, k)
     classes = len(found.labels)
@@ -121,7 +141,8 @@ def _kept(found: FeatureFile, k: int, seed: int) -> Row:
     return row
 
 
-def _summary(rows: Sequence[Row], *, spread: bool = False) -> Row:
+def summary(rows: Sequence[Row], *, spread: bool = False) -> Row:
+    """The mean of each figure, and with `spread` its deviation."""
     mean = {name: round(float(np.mean([row[name] for row in rows])), 4) for name in rows[0]}
     if not spread:
         return mean
@@ -133,22 +154,22 @@ def _summary(rows: Sequence[Row], *, spread: bool = False) -> Row:
 
 def _measure(sets: Sequence[FeatureFile]) -> dict[str, object]:
     """All sets of one backbone."""
-    strange: dict[str, Row] = {}
+    areas: dict[str, Row] = {}
     kept: dict[str, Row] = {}
     for found in sets:
         others = [other for other in sets if other is not found]
         for k in filter(found.has, KS):
             name, draws = f"{found.name} {k}", range(DRAWS)
             if len(found.labels) > 2:
-                strange[name] = _summary([_strange(found, others, k, seed) for seed in draws])
-            kept[name] = _summary([_kept(found, k, seed) for seed in draws], spread=True)
+                areas[name] = summary([strange(found, others, k, seed) for seed in draws])
+            kept[name] = summary([kept_share(found, k, seed) for seed in draws], spread=True)
     return {
-        "auroc": strange,
-        "mean_auroc": _means(strange),
+        "auroc": areas,
+        "mean_auroc": _means(areas),
         "kept_share": kept,
         "mean_kept_share": _means(kept),
         "outside_tolerance": _outside(kept),
-        "below_max_probability": _below(strange),
+        "below_max_probability": _below(areas),
     }
 
 

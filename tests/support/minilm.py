@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
+import time
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -13,6 +16,9 @@ from services.common.backbones import record
 from services.embedder.backbones import bundled, source
 from services.networks import bert, pooling, sentence_encoder, word_pieces
 from tools.go_program import TOOLS
+
+KEPT_S: Final = 7 * 86_400.0
+"""How long the network of other code is kept after it was last asked for."""
 
 
 def folder() -> Path:
@@ -34,4 +40,8 @@ def folder() -> Path:
         if not made.is_dir():
             partial = source.build(package, TOOLS / f"partial-{os.getpid()}")
             partial.rename(made)
+        os.utime(made)
+        for other in TOOLS.glob("minilm-*"):
+            if time.time() - other.stat().st_mtime > KEPT_S:
+                shutil.rmtree(other)
     return made

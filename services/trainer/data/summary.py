@@ -140,11 +140,12 @@ def warnings_of(rows: Sequence[Row], sorting: Sorting) -> list[str]:
     """Sentences about the used examples as a whole."""
     if sorting.boxed and sorting.used:
         return warnings_about_boxes(used_boxes(rows, sorting))
-    return warnings_about(label_counts(rows, sorting))
+    return warnings_about(label_counts(rows, sorting), several=sorting.multi_label)
 
 
-def warnings_about(counts: dict[str, int]) -> list[str]:
-    """Sentences about the data as a whole; `counts` has the used examples of each label."""
+def warnings_about(counts: dict[str, int], *, several: bool = False) -> list[str]:
+    """Sentences about the data as a whole; `counts` has the used examples of each label. Where an
+    example may bear `several`, each label is told from its absence, and no two are balanced."""
     if not counts:
         return ["there is no usable example; import some of two classes or more"]
     if len(counts) == 1:
@@ -156,7 +157,7 @@ def warnings_about(counts: dict[str, int]) -> list[str]:
             " add some, or expect a wide interval for its accuracy"
         )
     most, least = max(counts.values()), min(counts.values())
-    if most >= IMBALANCE * least:
+    if most >= IMBALANCE * least and not several:
         found.append(
             f"the largest class has {most} examples and the smallest {least}; classes of like size"
             " make a fairer model"

@@ -79,6 +79,12 @@ def test_a_good_data_set_gets_no_warning() -> None:
     assert summary.warnings_about({"cat": 20, "dog": 30}) == []
 
 
+def test_labels_that_stand_beside_each_other_need_not_be_balanced() -> None:
+    counts = {"common": 200, "rare": 10}
+    assert "the largest class has 200" in summary.warnings_about(counts)[0]
+    assert not summary.warnings_about(counts, several=True)
+
+
 def test_the_same_bytes_under_other_labels_are_told_with_the_first() -> None:
     all_rows = [replace(row("1", "x"), labels=("a", "b")), replace(row("1", "x"), labels=("a",))]
     told = summarise(all_rows, sort_out(all_rows)).issues[1]
