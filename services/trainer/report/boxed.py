@@ -21,6 +21,7 @@ MAX_NAMED: Final = 12
 
 _SHOWN: Final = (460.0, 640.0)  # pixels that a picture is wide in the page, and high at most
 _LETTER: Final = 13.0  # pixels of a letter there
+_CROWDED: Final = 0.75  # of that where there are many boxes
 _LEAD: Final = (
     "Each was answered by a detector that had not seen it; those with most wrong come first. Point "
     "at a box to read what it is."
@@ -106,6 +107,7 @@ def _drawing(found: pb.DetectedPicture, glimpse: Glimpse | None) -> str:
     letter = _LETTER * max(width / _SHOWN[0], height / _SHOWN[1])
     ordered = sorted(found.boxes, key=lambda box: list(KINDS).index(box.kind))[:MAX_BOXES]
     crowded = len(ordered) > MAX_NAMED
+    letter *= _CROWDED if crowded else 1.0
     # What is drawn later covers what was drawn before, so what goes wrong comes last.
     boxes = "".join(_box(box, width, letter, crowded) for box in reversed(ordered))
     return (

@@ -24,6 +24,10 @@ def _drawn(page: Page) -> list[dict[str, str | None]]:
     return [a for tag, a in page.tags if tag == "rect" and "x" in a and "y" in a][4:]
 
 
+def _style(page: Page) -> str | None:
+    return next(a["style"] for tag, a in page.tags if tag == "svg" and "viewbox" in a)
+
+
 def test_boxes_stand_in_pixels_of_the_picture_over_its_thumbnail() -> None:
     page = _page(report())
     assert [a["viewbox"] for tag, a in page.tags if tag == "svg" and "viewbox" in a] == [
@@ -74,6 +78,7 @@ def test_a_crowded_picture_names_what_is_wrong_and_draws_that_first() -> None:
     for _ in range(boxed.MAX_BOXES):
         picture.boxes.add(label="hat", kind="hit", score=0.8, box=box)
     page = _page(found)
+    assert _style(page) != _style(_page(report()))  # smaller letters
     assert len(_drawn(page)) == boxed.MAX_BOXES
     assert page.count("text") == 2
     assert "4 right boxes are not drawn" in page.text
