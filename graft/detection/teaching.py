@@ -10,6 +10,9 @@ Two pictures that look alike teach little more than one of them. So pictures are
 each time the one with the greatest product of its worth and its distance from those taken before:
 the greedy k-centre of Gonzalez (1985), which Sener and Savarese (2018, "Active learning for
 convolutional neural networks: a core-set approach") take for labelling, weighted by the worth.
+
+benchmarks/detect_assist.py simulates what that spares. With 17 and 25 pictures of one class it has
+not shown a saving over a random choice: its results are kept beside it.
 """
 
 from __future__ import annotations
