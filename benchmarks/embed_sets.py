@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,13 +43,22 @@ def files(backbone: str) -> Iterator[Path]:
     missing = [path for path in wanted if not path.exists()]
     if missing and folder.is_dir():
         FOLDER.mkdir(parents=True, exist_ok=True)
-        height, width, _ = json.loads((folder / "metadata.json").read_text())["input_size"]
-        engine = load_engine(folder, height=height, width=width, options=_OPTIONS, name=backbone)
-        preprocess = Preprocess(height, width, 0.0, 1.0)
         for path in missing:
-            arrays = _set(engine, preprocess, SHARED / "data" / path.stem.split("__")[1])
-            np.savez(path, allow_pickle=False, **arrays)
+            np.savez(path, allow_pickle=False, **embedded(folder, path.stem.split("__")[1]))
     return (path for path in wanted if path.exists())
+
+
+def embedded(backbone: Path, name: str) -> dict[str, NDArray[Any]]:
+    """The arrays of one shared set as the backbone in a folder sees it."""
+    engine, preprocess = _opened(backbone)
+    return _set(engine, preprocess, SHARED / "data" / name)
+
+
+@lru_cache(maxsize=1)
+def _opened(backbone: Path) -> tuple[Engine, Preprocess]:
+    height, width, _ = json.loads((backbone / "metadata.json").read_text())["input_size"]
+    engine = load_engine(backbone, height=height, width=width, options=_OPTIONS, name=backbone.name)
+    return engine, Preprocess(height, width, 0.0, 1.0)
 
 
 def _set(engine: Engine, preprocess: Preprocess, folder: Path) -> dict[str, NDArray[Any]]:

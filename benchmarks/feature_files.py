@@ -6,7 +6,7 @@ A folder holds `{backbone}__{set}.npz` with `classes`, `train_y`, `test_y` and, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,14 +74,24 @@ def read(path: Path, endpoints: tuple[str, ...] = ENDPOINTS) -> FeatureFile:
     """The set of one file, as far as its endpoints are named."""
     backbone, name = path.stem.split("__")
     with np.load(path) as found:
-        train, test = (_vectors(found, f"{part}_orig", endpoints) for part in ("train", "test"))
-        views = {view: _vectors(found, f"train_{view}", endpoints) for view in VIEWS}
-        labels = tuple(str(label) for label in found["classes"])
-        train_y, test_y = (found[f"{part}_y"].astype(np.int64) for part in ("train", "test"))
+        return of_arrays(backbone, name, found, endpoints)
+
+
+def of_arrays(
+    backbone: str,
+    name: str,
+    found: Mapping[str, NDArray[Any]],
+    endpoints: tuple[str, ...] = ENDPOINTS,
+) -> FeatureFile:
+    """One set, of the arrays that its file holds."""
+    train, test = (_vectors(found, f"{part}_orig", endpoints) for part in ("train", "test"))
+    views = {view: _vectors(found, f"train_{view}", endpoints) for view in VIEWS}
+    labels = tuple(str(label) for label in found["classes"])
+    train_y, test_y = (found[f"{part}_y"].astype(np.int64) for part in ("train", "test"))
     return FeatureFile(backbone, name, labels, train, train_y, test, test_y, views)
 
 
-def _vectors(found: Any, prefix: str, endpoints: tuple[str, ...]) -> Vectors:
+def _vectors(found: Mapping[str, NDArray[Any]], prefix: str, endpoints: tuple[str, ...]) -> Vectors:
     return {end: found[f"{prefix}_{end}"] for end in endpoints if f"{prefix}_{end}" in found}
 
 

@@ -78,7 +78,7 @@ def test_a_backbone_is_made_by_the_run_that_goes_on_where_the_first_one_stopped(
     assert made.description.startswith("distilled from backbones/tiny")
     assert not work.exists()
     folder = catalogue.Cache(tmp_path / "cache", store).fetch(made)
-    assert load_module(folder).endpoint_shapes(64, 64)["default"] == (512,)
+    assert load_module(folder).endpoint_shapes(64, 64)["default"] == (384,)
 
 
 def test_what_cannot_be_distilled_is_told(

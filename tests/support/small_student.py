@@ -9,7 +9,7 @@ import numpy as np
 from services.embedder.distill.student import Shape, student
 from tests.support.savedmodel import THREADS
 
-SMALL: Final = Shape((8, 8, 16, 16), (0, 1, 1, 0), (8, 8), 24)
+SMALL: Final = Shape((8, 8, 16, 16, 24))
 CONFIGURED: Final = THREADS
 """TensorFlow is set up before Keras uses it."""
 

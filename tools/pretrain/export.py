@@ -42,7 +42,7 @@ def _export(work: Path, folder: Path, size: int, facts: dict[str, Any]) -> None:
     # Imported here: Keras takes seconds to load.
     from services.embedder.distill import export, pictures
     from services.embedder.distill.run import restored
-    from services.embedder.distill.student import Shape
+    from services.embedder.distill.student import Shape, weights_of
     from services.embedder.distill.teacher import heard
 
     found = pictures.prepared(work / "pictures")
@@ -64,7 +64,7 @@ def _export(work: Path, folder: Path, size: int, facts: dict[str, Any]) -> None:
         "licence": LICENCE,
         **facts,
     }
-    export.save(export.fold(student), Shape(), folder, metadata)
+    export.save(weights_of(student), Shape(), folder, metadata)
 
 
 def _commit() -> str:

@@ -40,10 +40,10 @@ class Plan:
     each begins, and rates of learning."""
 
     views: int = 3
-    sizes: tuple[tuple[float, int], ...] = ((0.0, 64), (0.8, 96))
-    rate: float = 2e-3
-    warm_up: float = 0.02
-    decay: float = 0.3
+    sizes: tuple[tuple[float, int], ...] = ((0.0, 64), (0.5, 96))
+    rate: float = 1e-3
+    warm_up: float = 0.03
+    decay: float = 0.6
     seed: int = 0
 
     def rate_at(self, spent: float) -> float:

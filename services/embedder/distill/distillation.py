@@ -60,7 +60,8 @@ class Distillation:
         kept = held_back(len(every))
         learnt = Pictures(every.pixels[kept:], every.labels[kept:], every.classes)
         master = self._teacher(found, look)
-        student = teach(master, learnt, Plan(), self._work, until=until, say=say)
+        start = _known()
+        student = teach(master, learnt, Plan(), self._work, start=start, until=until, say=say)
         made = self._work / "made"
         _export(student, made, f"distilled from {found.name} on {len(learnt)} pictures", found)
         result = self._check(master, made, every.pixels[:kept])
@@ -123,10 +124,18 @@ def _seen(teacher: Teacher, pixels: NDArray[np.uint8]) -> Vectors:
     return np.concatenate(every)
 
 
+def _known() -> Any:
+    """The weights of the bundled backbone, which the student starts from."""
+    # Imported here: TensorFlow takes seconds to load.
+    from services.embedder.distill.export import read
+
+    return read(bundled.FOLDER)
+
+
 def _export(student: Any, folder: Path, about: str, teacher: backbone_pb2.Backbone) -> None:
     # Imported here: Keras takes seconds to load.
     from services.embedder.distill import export
-    from services.embedder.distill.student import Shape
+    from services.embedder.distill.student import Shape, weights_of
 
     shutil.rmtree(folder, ignore_errors=True)
     metadata = {
@@ -135,4 +144,4 @@ def _export(student: Any, folder: Path, about: str, teacher: backbone_pb2.Backbo
         "origin": f"{teacher.name}@{teacher.digest}",
         "description": about,
     }
-    export.save(export.fold(student), Shape(), folder, metadata)
+    export.save(weights_of(student), Shape(), folder, metadata)

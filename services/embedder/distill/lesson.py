@@ -19,7 +19,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from services.embedder.distill.student import FINAL
+from services.embedder.distill.student import LAST
 from services.embedder.distill.teacher import MIDDLE, Lessons
 from services.embedder.engines.base import DEFAULT
 
@@ -47,7 +47,7 @@ class Lesson(keras.Model):  # type: ignore[misc]
     def call(self, images: Any, training: bool = False) -> dict[str, Any]:
         """What the student says: `vector` and, for each endpoint and the classes, its answer."""
         maps = self.student(images, training=training)
-        vector, middle = self._mean(maps[FINAL]), self._mean(maps[MIDDLE])
+        vector, middle = self._mean(maps[LAST]), self._mean(maps[MIDDLE])
         said = {
             name: each(middle if name == MIDDLE else vector) for name, each in self._maps.items()
         }

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from graft.errors import DeadlineExceeded
 from services.embedder.distill.course import Course, Place, Plan
 from services.embedder.distill.pictures import Pictures
 from services.embedder.distill.teacher import Lessons, Teacher, listen
+
+if TYPE_CHECKING:
+    from services.embedder.distill.student import Weights
 
 TEACHER_SIDE: Final = 144
 """Pixels a side of what the teacher looks at where pictures have 64: it tells their classes apart
@@ -25,9 +28,17 @@ Say = Callable[[str, float], None]
 
 
 def teach(
-    teacher: Teacher, pictures: Pictures, plan: Plan, work: Path, *, until: float, say: Say
+    teacher: Teacher,
+    pictures: Pictures,
+    plan: Plan,
+    work: Path,
+    *,
+    start: Weights | None = None,
+    until: float,
+    say: Say,
 ) -> Any:
-    """The student as a keras.Model, taught until time.monotonic() is `until`.
+    """The student as a keras.Model, taught until time.monotonic() is `until`, from the weights
+    `start` on or from a seed.
 
     All steps go on where they stopped in `work`. Raises DeadlineExceeded when the teacher has not
     even seen each picture once by then.
@@ -51,14 +62,7 @@ def teach(
         enough=lambda: time.monotonic() >= enough_at,
         progress=heard,
     )
-    return learn(lessons, pictures, plan, work, until=until, say=say)
-
-
-def learn(
-    lessons: Lessons, pictures: Pictures, plan: Plan, work: Path, *, until: float, say: Say
-) -> Any:
-    """The student taught with what the teacher has said."""
-    taught, course = _course(lessons, pictures, plan, work)
+    taught, course = _course(lessons, pictures, plan, work, start)
 
     def learnt(place: Place, spent: float) -> None:
         say(f"learning, step {place.step}, loss {place.loss:.3f}", spent)
@@ -69,21 +73,25 @@ def learn(
 
 def restored(lessons: Lessons, pictures: Pictures, work: Path) -> tuple[Any, Place]:
     """The student as `work` keeps it, and how far it has come."""
-    taught, course = _course(lessons, pictures, Plan(), work)
+    taught, course = _course(lessons, pictures, Plan(), work, None)
     course.resume()
     return taught, course.place
 
 
-def _course(lessons: Lessons, pictures: Pictures, plan: Plan, work: Path) -> tuple[Any, Course]:
+def _course(
+    lessons: Lessons, pictures: Pictures, plan: Plan, work: Path, start: Weights | None
+) -> tuple[Any, Course]:
     # Imported here: Keras takes seconds to load, and its backend is chosen before.
     import keras
 
     from services.embedder.distill.lesson import Lesson
-    from services.embedder.distill.student import Shape, student
+    from services.embedder.distill.student import Shape, put, student
 
     keras.mixed_precision.set_global_policy(PRECISION)
     try:
         taught = student(Shape(), seed=plan.seed)
+        if start is not None:
+            put(taught, start)
         lesson = Lesson(taught, lessons, len(pictures.classes))
     finally:
         keras.mixed_precision.set_global_policy("float32")
