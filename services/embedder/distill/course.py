@@ -40,7 +40,7 @@ class Plan:
     each begins, and rates of learning."""
 
     views: int = 3
-    sizes: tuple[tuple[float, int], ...] = ((0.0, 64), (0.5, 96))
+    sizes: tuple[tuple[float, int], ...] = ((0.0, 64), (0.85, 96))
     rate: float = 1e-3
     warm_up: float = 0.03
     decay: float = 0.6
