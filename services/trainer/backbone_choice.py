@@ -31,7 +31,7 @@ from services.trainer.search.space import Space
 
 AUTO: Final = "auto"
 BUNDLED: Final = {
-    backbone_pb2.MODALITY_IMAGE: BackboneName("prototype_96"),
+    backbone_pb2.MODALITY_IMAGE: BackboneName("graft_small_96"),
     backbone_pb2.MODALITY_TEXT: BackboneName("minilm"),
 }
 """Taken where nothing can be compared: those that every installation has."""

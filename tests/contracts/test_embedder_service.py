@@ -22,7 +22,7 @@ from tests.support.suite import Suite
 
 pytestmark = pytest.mark.timeout(120)
 
-NAME = "backbones/prototype_96"
+NAME = "backbones/graft_small_96"
 GOOD = [content_pb2.Content(image=digits.picture(label, 0)) for label in "0123"]
 BAD = content_pb2.Content(image=b"no image")
 TEXT = content_pb2.Content(text="a text")

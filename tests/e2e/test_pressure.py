@@ -31,7 +31,7 @@ WITHOUT_RETRIES: list[tuple[str, int | str]] = [
     ("grpc.enable_retries", 0),
 ]
 REQUEST = embedder_service_pb2.EmbedRequest(
-    backbone="backbones/prototype_96",
+    backbone="backbones/graft_small_96",
     items=[content_pb2.Content(image=digits.picture("5", 0))],
 )
 

@@ -30,7 +30,7 @@ from services.common.paging import take_page
 from services.common.server import Servable, Server
 from services.embedder import views
 
-NAME = "prototype_96"
+NAME = "graft_small_96"
 DIM = 256
 MAX_ITEMS = 256
 SPATIAL = "stride16"

@@ -21,8 +21,8 @@ from services.common.backbones import catalogue, record
 from services.common.store.base import Store
 from services.embedder.backbones.importer import import_backbone
 
-NAME = "prototype_96"
-DIGEST = "7165f218e66433186aa4786bacbcab3172bab22246f7ca135bb134af887e837c"
+NAME = "graft_small_96"
+DIGEST = "dc824ab111a450fc4aaf104cc42e0f0fa0825ff350f4767bf20b79820d7e3e30"
 """Pinned: a test recomputes it, so that the bundled files cannot change unnoticed."""
 
 FOLDER = Path(__file__).resolve().parents[1] / "bundled" / NAME

@@ -25,7 +25,7 @@ from tests.support.suite import Suite
 
 pytestmark = pytest.mark.timeout(120)
 
-NAME = "backbones/prototype_96"
+NAME = "backbones/graft_small_96"
 JOINED = ("stride16", "default")  # the second has no map of its own name: stride32 explains it
 CELLS, CELL = 3, 32
 RIDGE = 0.1

@@ -271,7 +271,7 @@ async def test_an_estimate_counts_what_is_missing_from_the_cache(trainer: Connec
     assert not answer.HasField("job")
     estimate = answer.estimate
     assert (estimate.example_count, estimate.uncached_count) == (18, 6)
-    assert estimate.backbone == "backbones/prototype_96"
+    assert estimate.backbone == "backbones/graft_small_96"
     low, high = estimate.duration_low.ToNanoseconds(), estimate.duration_high.ToNanoseconds()
     assert 0 < low < high < 60e9
     assert estimate.warnings == []

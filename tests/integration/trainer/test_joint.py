@@ -97,7 +97,7 @@ async def test_a_version_names_a_backbone_for_each_part(
     version: model_pb2.ModelVersion,
 ) -> None:
     both = artifacts.parts_of(version)
-    assert [one.backbone for one in both] == ["backbones/prototype_96", "backbones/minilm"]
+    assert [one.backbone for one in both] == ["backbones/graft_small_96", "backbones/minilm"]
     lengths = {"stride16": MAP_SHAPE[-1], "layer_1": DIM // 2, "default": DIM}
     for one in both:
         assert list(one.dims) == [lengths[name] for name in one.endpoints]
@@ -159,7 +159,7 @@ async def test_what_is_no_part_of_the_report_is_said(
     assert shares[0] > 75 > 65 > max(shares[1:])
     assert told["report"].reason.startswith("heat maps and shortcuts are told only where")
     assert told["tuning"].choice == "none"
-    assert told["backbone of the images"].choice == "prototype_96"
+    assert told["backbone of the images"].choice == "graft_small_96"
     assert told["backbone of the texts"].choice == "minilm"
     assert "image:default + text:default" in told["cut layer"].reason
     assert {row.parameters.get("scaling", "l2") for row in report.candidates} == {"l2"}
@@ -174,7 +174,7 @@ async def test_the_page_shows_a_picture_above_its_words(
     assert shown
     assert re.search(r'<img src="data:image/jpeg;base64,[^>]*><blockquote>', page)
     text = Page(page).text
-    assert "backbones/prototype_96 + backbones/minilm" in text
+    assert "backbones/graft_small_96 + backbones/minilm" in text
 
 
 async def test_what_was_embedded_is_not_embedded_again(
@@ -195,7 +195,7 @@ async def test_an_estimate_counts_the_parts(trainer: Connection) -> None:
         parent=trainer.project, spec=spec, validate_only=True
     )
     estimate = (await trainer.jobs.CreateTrainingJob(request)).estimate
-    assert estimate.backbone == "backbones/prototype_96 + backbones/minilm"
+    assert estimate.backbone == "backbones/graft_small_96 + backbones/minilm"
     assert (estimate.example_count, estimate.uncached_count) == (4 * EACH, 0)
 
 

@@ -112,7 +112,7 @@ async def test_leaks_are_found_among_texts(trainer: Connection) -> None:
     assert found == [(1, "travel 0", False), (2, "music 0", True)]
 
 
-@pytest.mark.parametrize(("dataset", "backbone"), [("d", "prototype_96"), ("pictures", "minilm")])
+@pytest.mark.parametrize(("dataset", "backbone"), [("d", "graft_small_96"), ("pictures", "minilm")])
 @pytest.mark.parametrize("only", [True, False])
 async def test_a_backbone_of_the_other_modality_is_refused(
     trainer: Connection, dataset: str, backbone: str, only: bool

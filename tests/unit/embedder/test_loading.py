@@ -115,7 +115,7 @@ def test_a_tail_whose_trunk_is_gone_names_it(shelf: Shelf, tmp_path: Path) -> No
         for info in shelf.store.list(layout.backbone_prefix(record.name_of(shelf.tail))):
             other.put(info.key, shelf.store.get(info.key))
         loader = Loader(other, Cache(tmp_path / "cache", other), OPTIONS)
-        with pytest.raises(NotFound, match="prototype_96@7165f218"):
+        with pytest.raises(NotFound, match="graft_small_96@dc824ab1"):
             loader.load(shelf.tail, False)
 
 

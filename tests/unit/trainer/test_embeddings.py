@@ -280,7 +280,7 @@ def test_an_embedder_that_stays_away_is_an_error_that_names_it(
     embedder.stop()
     try:
         with pytest.raises(Unavailable, match=embedder.address):
-            client.backbone("backbones/prototype_96")
+            client.backbone("backbones/graft_small_96")
     finally:
         embedder.start()
 
@@ -293,7 +293,7 @@ def test_a_stop_ends_the_wait_for_an_embedder(
     stopping.start()
     try:
         with pytest.raises(Cancelled):
-            client.backbone("backbones/prototype_96")
+            client.backbone("backbones/graft_small_96")
     finally:
         embedder.start()
         stopping.join()
