@@ -17,7 +17,7 @@ from graft.embedder.v1 import backbone_pb2
 from graft.errors import FailedPrecondition
 from services.common.detector.detector import Geometry
 
-LADDER: Final = ((320, 32), (320, 16), (448, 16), (640, 16), (640, 8))
+LADDER: Final = ((320, 32), (320, 16), (448, 16), (640, 16))
 """Pixels a side of the input, and of a cell."""
 
 LEAST_CELLS: Final = 2.0
@@ -121,7 +121,7 @@ def _fits(
     cells = side // cell
     things = crowded = 0
     for size, truth in zip(sizes, truths, strict=True):
-        boxes = truth.boxes[~truth.crowd]
+        boxes = np.unique(truth.boxes[~truth.crowd], axis=0)  # two labels on one box are one place
         middles = (boxes[:, :2] + boxes[:, 2:] / 2) / np.array(size, float) * cells
         _, counts = np.unique(middles.astype(int), axis=0, return_counts=True)
         things += len(boxes)

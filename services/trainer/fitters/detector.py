@@ -30,6 +30,10 @@ Halves = NDArray[np.float16]
 LEAST_STEPS: Final = 60
 """With fewer nothing is learned."""
 
+LEAST_BATCH: Final = 4
+USUAL_CELLS: Final = 200
+"""A grid of more cells is learned in smaller batches, so that a step costs about the same."""
+
 TIMED_STEPS: Final = 4
 """Steps from which the time of the others is told."""
 
@@ -85,7 +89,9 @@ def fit_network(
     stats = [_statistics(some, rows) for some in maps]
     channels = [some.shape[-1] for some in maps]
     learner = _Learner(channels, targets.heat.shape[-1], stats, recipe, rng)
-    batch, steps = min(recipe.batch, len(rows)), recipe.steps
+    cells = int(np.prod(targets.weights.shape[1:]))
+    batch = min(recipe.batch, max(LEAST_BATCH, recipe.batch * USUAL_CELLS // cells), len(rows))
+    steps = recipe.steps
     networks: list[Network] = []
     order, at = rng.permutation(rows), 0
     began = warm = time.monotonic()

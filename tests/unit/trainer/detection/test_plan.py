@@ -51,18 +51,18 @@ def test_a_backbone_without_maps_cannot_detect() -> None:
 
 def test_smaller_things_are_looked_at_with_more_pixels_and_finer_cells() -> None:
     taken = []
-    for side in (0.5, 0.12, 0.08, 0.06, 0.03):
+    for side in (0.5, 0.12, 0.08, 0.06):
         plan = make_plan(backbone(), *things(side))
         taken.append((plan.geometry.side, plan.geometry.cell))
         assert side * plan.geometry.side / plan.geometry.cell >= LEAST_CELLS
         assert plan.share == 1.0
         assert plan.geometry.reach == 1000
-    assert taken == [(320, 32), (320, 16), (448, 16), (640, 16), (640, 8)]
+    assert taken == [(320, 32), (320, 16), (448, 16), (640, 16)]
 
 
 def test_tiny_things_are_looked_at_in_tiles() -> None:
-    plan = make_plan(backbone(), *things(0.01))
-    assert (plan.geometry.side, plan.geometry.cell) == (640, 8)
+    plan = make_plan(backbone(), *things(0.03))
+    assert (plan.geometry.side, plan.geometry.cell) == (640, 16)
     assert LEAST_REACH <= plan.share < 1
     assert plan.geometry.reach == pytest.approx(plan.share * 1000)
 
@@ -95,3 +95,8 @@ def test_a_backbone_of_one_size_is_taken_at_that() -> None:
     plan = make_plan(backbone(), *things(0.12), side_alone=True)
     assert (plan.geometry.side, plan.geometry.cell) == (224, 8)
     assert "takes no other size" in plan.reason
+
+
+def test_two_labels_on_one_box_are_one_place() -> None:
+    both = [Truth.of([(0, 0, 300, 300), (0, 0, 300, 300)], [0, 1])] * 5
+    assert make_plan(backbone(), [(1000, 1000)] * 5, both).geometry.cell == 32
