@@ -46,6 +46,7 @@ class TrainingOptions:
     backbone: str = AUTO
     budget_s: float | None = None
     seed: int = 0
+    precision: float = 0.0
     dataset_version: int = 0
 
     def spec(self, project: str, model: str, dataset: str) -> Any:
@@ -62,10 +63,18 @@ class TrainingOptions:
             task=model_pb2.Task.Name(_TASKS[self.task]),
             backbone=_backbone(self.backbone),
             seed=whole(self.seed, "spec.seed"),
+            precision=_share(self.precision, "spec.precision"),
         )
         if self.budget_s is not None:
             spec.budget.CopyFrom(_duration(self.budget_s))
         return spec
+
+
+def _share(number: float, field: str) -> float:
+    if not 0 <= number < 1:
+        text = f"{field} must be 0, or a share above 0 and below 1"
+        raise InvalidArgument(f"{text}. Received: {number}", field=field)
+    return number
 
 
 def _backbone(text: str) -> str:

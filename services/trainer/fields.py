@@ -39,6 +39,8 @@ def check_spec(parent: str, spec: pb.TrainingSpec) -> str:
         _check(found == project, field, f"it must lie in {parent}, like the job", found)
     _check(spec.task in _TASKS, "spec.task", _known(), _named(spec.task))
     _check(spec.seed >= 0, "spec.seed", "it must be 0 or more", spec.seed)
+    share = spec.precision
+    _check(0 <= share < 1, "spec.precision", "it must be 0 or a share below 1", share)
     version = spec.dataset_version
     _check(version >= 0, "spec.dataset_version", "it must be 0 or more", version)
     if spec.HasField("budget"):

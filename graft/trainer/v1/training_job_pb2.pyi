@@ -33,7 +33,7 @@ JOB_STATE_FAILED: JobState
 JOB_STATE_CANCELLED: JobState
 
 class TrainingSpec(_message.Message):
-    __slots__ = ("dataset", "dataset_version", "model", "task", "backbone", "budget", "seed")
+    __slots__ = ("dataset", "dataset_version", "model", "task", "backbone", "budget", "seed", "precision")
     DATASET_FIELD_NUMBER: _ClassVar[int]
     DATASET_VERSION_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
@@ -41,6 +41,7 @@ class TrainingSpec(_message.Message):
     BACKBONE_FIELD_NUMBER: _ClassVar[int]
     BUDGET_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
+    PRECISION_FIELD_NUMBER: _ClassVar[int]
     dataset: str
     dataset_version: int
     model: str
@@ -48,7 +49,8 @@ class TrainingSpec(_message.Message):
     backbone: str
     budget: _duration_pb2.Duration
     seed: int
-    def __init__(self, dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., model: _Optional[str] = ..., task: _Optional[_Union[_model_pb2.Task, str]] = ..., backbone: _Optional[str] = ..., budget: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., seed: _Optional[int] = ...) -> None: ...
+    precision: float
+    def __init__(self, dataset: _Optional[str] = ..., dataset_version: _Optional[int] = ..., model: _Optional[str] = ..., task: _Optional[_Union[_model_pb2.Task, str]] = ..., backbone: _Optional[str] = ..., budget: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., seed: _Optional[int] = ..., precision: _Optional[float] = ...) -> None: ...
 
 class Progress(_message.Message):
     __slots__ = ("phase", "done", "total", "unit")

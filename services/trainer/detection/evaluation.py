@@ -116,7 +116,7 @@ def _without_each(trained: Trained, labels: int) -> dict[int, NDArray[np.float64
             for scene, other in zip(trained.scenes, trained.fold_of, strict=True)
             if other != fold
         ]
-        found[fold] = thresholds_of(rest, labels).astype(np.float64)
+        found[fold] = thresholds_of(rest, labels, trained.precision).astype(np.float64)
     return found
 
 

@@ -164,7 +164,7 @@ def learn(run: Job, looked: Looked, tell: Tell) -> tuple[Trained, Fit]:
         done += 1
         return found.networks
 
-    return train(looked.lesson, fit, recipe.kept_at, run.spec.seed), fit
+    return train(looked.lesson, fit, recipe.kept_at, run.spec.seed, run.spec.precision), fit
 
 
 def report(
@@ -199,6 +199,10 @@ def _decisions(looked: Looked, trained: Trained) -> list[tuple[str, str, str]]:
         best = max(trained.stages, key=lambda at: trained.stages[at])
         why = f"mean average precision of held-out pictures by the share of the steps: {told}"
         found.append(("training", f"{100 * best:.0f}% of the steps", why))
+    if trained.precision:
+        share = f"{100 * trained.precision:.0f} of 100 boxes shall be right"
+        why = "asked for; where no score brings that, the best balance of wrong and missed ones"
+        found.append(("threshold", share, why))
     known = "flagged by its distance" if detector.familiarity else "not flagged: too few boxes"
     found.append(("unknown", known, "95 of 100 things of known labels shall not be flagged"))
     return found

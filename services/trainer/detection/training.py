@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from graft.detection.average_precision import mean_at_half
 from graft.detection.outcomes import Outcomes, outcomes
 from graft.detection.scene import Answer, Scene, Truth
-from graft.detection.threshold import Curve
+from graft.detection.threshold import Choice, Curve
 from services.common.detector.detector import Detector, Found, look
 from services.common.detector.merge import merge
 from services.common.detector.network import Network
@@ -101,14 +101,18 @@ class Trained:
     pictures: Indices
     fold_of: Indices
     stages: dict[float, float]
+    precision: float = 0.0
 
 
 Fit = Callable[[Sequence[Halves], Targets, Indices, int], tuple[Network, ...]]
 """Trains on the views of these rows with a seed: the network at each stage."""
 
 
-def train(lesson: Lesson, fit: Fit, stages: Sequence[float], seed: int) -> Trained:
-    """Train a detector; `fit` raises to stop."""
+def train(
+    lesson: Lesson, fit: Fit, stages: Sequence[float], seed: int, precision: float = 0.0
+) -> Trained:
+    """Train a detector whose boxes shall be right by the share `precision`, or 0 for the best F1;
+    `fit` raises to stop."""
     maps = folded(lesson)
     divided = divide(lesson, seed)
     everyone = np.arange(len(lesson.truths))
@@ -129,16 +133,15 @@ def train(lesson: Lesson, fit: Fit, stages: Sequence[float], seed: int) -> Train
     best = int(np.argmax(scores)) if divided.folds else len(stages) - 1
     detector = _draft(lesson, tuple(networks[best] for networks in made))
     if not divided.folds:
-        return Trained(detector, [], np.zeros(0, np.int64), np.zeros(0, np.int64), {})
+        return Trained(detector, [], np.zeros(0, np.int64), np.zeros(0, np.int64), {}, precision)
     pictures = np.array(sorted(answered[best]), np.int64)
     fold_of = np.zeros(len(lesson.truths), np.int64)
     for number, fold in enumerate(divided.folds):
         fold_of[fold.test] = number
     scenes = [scene_of(lesson.truths[n], answered[best][n]) for n in pictures.tolist()]
-    detector, scenes = _calibrated(lesson, detector, scenes)
-    return Trained(
-        detector, scenes, pictures, fold_of[pictures], dict(zip(stages, scores, strict=True))
-    )
+    detector, scenes = _calibrated(lesson, detector, scenes, precision)
+    told = dict(zip(stages, scores, strict=True))
+    return Trained(detector, scenes, pictures, fold_of[pictures], told, precision)
 
 
 def divide(lesson: Lesson, seed: int) -> SplitPlan:
@@ -202,7 +205,7 @@ def scene_of(truth: Truth, found: Found) -> Scene:
 
 
 def _calibrated(
-    lesson: Lesson, detector: Detector, scenes: list[Scene]
+    lesson: Lesson, detector: Detector, scenes: list[Scene], precision: float
 ) -> tuple[Detector, list[Scene]]:
     """The detector with a curve, thresholds and a sense of the unknown; the scenes with scores on
     that curve. The draft's curve leaves scores as they are."""
@@ -219,7 +222,9 @@ def _calibrated(
         for one in scenes
     ]
     return (
-        detector.calibrated(curve, thresholds_of(scenes, len(lesson.labels)), _unknown(lesson)),
+        detector.calibrated(
+            curve, thresholds_of(scenes, len(lesson.labels), precision), _unknown(lesson)
+        ),
         scenes,
     )
 
@@ -236,18 +241,26 @@ def pooled(judged: Sequence[Outcomes]) -> Outcomes:
     return Outcomes(scores[order], hits[order], sum(one.things for one in judged))
 
 
-def thresholds_of(scenes: Sequence[Scene], labels: int) -> NDArray[np.float32]:
-    """From which score on a box of each label is meant, `[c]`: where F1 is best; a label with few
-    things takes that of all together."""
+def thresholds_of(
+    scenes: Sequence[Scene], labels: int, precision: float = 0.0
+) -> NDArray[np.float32]:
+    """From which score on a box of each label is meant, `[c]`: where F1 is best, or with a
+    `precision` where that share of them is right, if any score brings it; a label with few things
+    takes that of all together."""
     judged = [outcomes(scenes, label) for label in range(labels)]
-    common = Curve.of(pooled(judged)).best_f1()
+    common = _chosen(Curve.of(pooled(judged)), precision)
     usual = NO_THRESHOLD if common is None else common.threshold
     found = np.full(labels, usual, np.float32)
     for label, one in enumerate(judged):
-        own = Curve.of(one).best_f1()
+        own = _chosen(Curve.of(one), precision)
         if one.things >= FEW_THINGS and own is not None:
             found[label] = own.threshold
     return found
+
+
+def _chosen(curve: Curve, precision: float) -> Choice | None:
+    wanted = curve.for_precision(precision) if precision else None
+    return wanted or curve.best_f1()
 
 
 def _unknown(lesson: Lesson) -> Familiarity | None:

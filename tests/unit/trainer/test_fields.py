@@ -25,7 +25,7 @@ def spec(**fields: Any) -> pb.TrainingSpec:
         {},
         {"backbone": "auto"},
         {"backbone": "backbones/b"},
-        {"task": model_pb2.TASK_CLASSIFICATION, "seed": 2**62},
+        {"task": model_pb2.TASK_CLASSIFICATION, "seed": 2**62, "precision": 0.9},
         {"budget": timedelta(seconds=30), "dataset_version": 4},
     ],
 )
@@ -42,10 +42,10 @@ def test_a_right_spec_answers_its_project(fields: dict[str, Any]) -> None:
         ({"model": "projects/q/models/m"}, "spec.model"),
         ({"backbone": "mobilenet"}, "spec.backbone"),
         ({"seed": -1}, "spec.seed"),
+        ({"precision": 1.0}, "spec.precision"),
         ({"dataset_version": -3}, "spec.dataset_version"),
         ({"budget": timedelta(0)}, "spec.budget"),
         ({"task": 9}, "spec.task"),
-        ({"task": model_pb2.TASK_DETECTION}, "spec.task"),
     ],
 )
 def test_a_wrong_field_is_named(fields: dict[str, Any], field: str) -> None:

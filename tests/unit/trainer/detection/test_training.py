@@ -11,7 +11,7 @@ import pytest
 
 from graft.detection.average_precision import mean_at_half
 from graft.detection.outcomes import outcomes
-from graft.detection.scene import Truth
+from graft.detection.scene import Answer, Scene, Truth
 from services.common.detector.network import Network
 from services.trainer.detection import training
 from services.trainer.detection.training import FOLDS, Trained, answer_pictures, divide, scene_of
@@ -114,3 +114,15 @@ def test_what_is_shown_is_known_and_what_is_far_from_it_unknown(trained: Trained
     known = trained.detector.answer([blobs.maps_of(blobs.truths(10, seed=3)).astype(np.float32)])
     best = [one.unknown[0] for one in known if len(one.unknown)]
     assert np.mean(best) <= 0.3
+
+
+def test_a_stated_precision_raises_thresholds_until_that_share_is_right(trained: Trained) -> None:
+    balanced = training.thresholds_of(trained.scenes, 2)
+    strict = training.thresholds_of(trained.scenes, 2, 0.95)
+    assert (strict >= balanced).all()
+    for label in range(2):
+        score = outcomes(trained.scenes, label).at(float(strict[label]))
+        assert score.precision is not None
+        assert score.precision >= 0.9
+    nothing = [Scene(truth, Answer.of([], [], [])) for truth in blobs.truths(20)]
+    assert training.thresholds_of(nothing, 2, 0.9).tolist() == [0.5, 0.5]
