@@ -34,7 +34,6 @@ ABSENT = {
         "pyarrow": "pyarrow",
         "sklearn": "scikit-learn",
         "scipy": "scipy",
-        "PIL": "pillow",
     },
 }
 
