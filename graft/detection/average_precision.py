@@ -67,17 +67,6 @@ class AveragePrecision:
         return _mean(_over(self.recall[:, _at(band), MOST.index(most)], overlap))
 
 
-def mean_at_half(scenes: Sequence[Scene], labels: int) -> float:
-    """The mean average precision at IoU 0.5 alone, a good deal faster; NaN where nothing is to be
-    found."""
-    means = []
-    for label in range(labels):
-        found = [_look(scene, label, *BANDS["all"], OVERLAPS[:1]) for scene in scenes]
-        if things := sum(one.things for one in found):
-            means.append(float(_accumulate(found, MOST[-1], things)[0][0]))
-    return float(np.mean(means)) if means else float("nan")
-
-
 def average_precision(scenes: Sequence[Scene], labels: int) -> AveragePrecision:
     """Score the answers to pictures with `labels` labels."""
     shape = (labels, len(BANDS), len(MOST), len(OVERLAPS))
@@ -106,13 +95,13 @@ class _Look:
     things: int
 
 
-def _look(scene: Scene, label: int, low: float, high: float, at: Floats = OVERLAPS) -> _Look:
+def _look(scene: Scene, label: int, low: float, high: float) -> _Look:
     numbers = ranked(scene, label)[: MOST[-1]]
     of_label = scene.truth.labels == label
     things, crowd = scene.truth.boxes[of_label], scene.truth.crowd[of_label]
     boxes = scene.answer.boxes[numbers]
     aside = crowd | _outside(areas(things), low, high)
-    taken = match(overlaps(boxes, things, crowd), at, crowd=crowd, aside=aside)
+    taken = match(overlaps(boxes, things, crowd), OVERLAPS, crowd=crowd, aside=aside)
     hits = taken >= 0
     # An answer of another size that found nothing is none of this band's false ones.
     count = np.where(
@@ -143,7 +132,7 @@ def _accumulate(found: Sequence[_Look], most: int, things: int) -> tuple[Floats,
         row[np.searchsorted(reached, RECALLS)].mean()
         for row, reached in zip(padded, recall, strict=True)
     ]
-    last = recall[:, -1] if len(order) else np.zeros(len(hits))
+    last = recall[:, -1] if len(order) else np.zeros(len(OVERLAPS))
     return np.array(means), last
 
 

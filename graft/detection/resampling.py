@@ -40,9 +40,8 @@ def map50_range(scenes: Sequence[Scene], labels: int, seed: int = 0) -> tuple[fl
     things = np.array([int((~scene.truth.crowd).sum()) for scene in scenes])
     if (things > 0).sum() < 2:
         return None
-    draws = (rng.integers(0, count, count) for _ in range(DRAWS))
-    times = [np.ones(count, np.int64), *(np.bincount(drawn, minlength=count) for drawn in draws)]
-    estimate, *found = map50_of_draws(scenes, labels, np.stack(times)).tolist()
+    times = np.concatenate([np.ones((1, count), np.int64), drawn(count, DRAWS, rng)])
+    estimate, *found = map50_of_draws(scenes, labels, times).tolist()
     tail = _tail(count)
     low, high = np.nanquantile(found, [tail, 1 - tail]).tolist()
     least, most = wilson_interval(estimate * things.sum(), int(things.sum()))
@@ -59,6 +58,17 @@ def _tail(count: int) -> float:
     z, free = Z_95, count - 1
     t = z + (z**3 + z) / (4 * free) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * free**2)
     return math.erfc(t * math.sqrt(count / free) / math.sqrt(2)) / 2
+
+
+def map50(scenes: Sequence[Scene], labels: int) -> float:
+    """The mean average precision at IoU 0.5 of the pictures as they are; NaN without a thing."""
+    return float(map50_of_draws(scenes, labels, np.ones((1, len(scenes)), np.int64))[0])
+
+
+def drawn(count: int, draws: int, rng: np.random.Generator) -> Indices:
+    """How many times each of `count` pictures is in each draw with replacement, [draws, count]."""
+    chosen = (rng.integers(0, count, count) for _ in range(draws))
+    return np.stack([np.bincount(some, minlength=count) for some in chosen])
 
 
 def map50_of_draws(scenes: Sequence[Scene], labels: int, times: Indices) -> Floats:

@@ -13,22 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.boxes import Box
-from graft.detection.average_precision import (
-    BANDS,
-    AveragePrecision,
-    average_precision,
-    mean_at_half,
-)
+from graft.detection.average_precision import BANDS, AveragePrecision, average_precision
 from graft.detection.counts import Tally, tally
 from graft.detection.errors import ErrorCounts, Kind, count_errors, sort_scene
+from graft.detection.resampling import map50_range
 from graft.detection.scene import Scene
 from graft.model.v1 import evaluation_pb2 as pb
 from services.trainer.detection.training import Trained, thresholds_of
-from services.trainer.evaluate.intervals import LEVEL, Interval, wilson
-from services.trainer.evaluate.proto import CROSS_VALIDATION, NONE, Source
-
-RESAMPLES: Final = 200
-"""Draws of the pictures with replacement from which the range of the mean precision is taken."""
+from services.trainer.evaluate.intervals import LEVEL, wilson
+from services.trainer.evaluate.proto import CROSS_VALIDATION, NONE, Source, to_interval
 
 MAX_PICTURES: Final = 24
 """Pictures that the report shows with their boxes."""
@@ -81,8 +74,8 @@ def _method(trained: Trained) -> str:
     return (
         f"Each of {len(trained.scenes)} pictures was answered by a network that was trained without"
         f" it. The detector averages {networks} such networks, which finds more than one of them"
-        " does: expect rather more than these numbers. The range comes from drawing the pictures"
-        f" {RESAMPLES} times with replacement (95%)."
+        " does: expect rather more than these numbers. The range (95%) comes from drawing the"
+        " pictures again and again with replacement."
     )
 
 
@@ -91,17 +84,8 @@ def _number(value: float) -> float:
 
 
 def _range(scenes: Sequence[Scene], labels: int, score: AveragePrecision, seed: int) -> pb.Interval:
-    """The mean precision at IoU 0.5 with its percentiles over draws of pictures (Efron, 1979)."""
-    rng = np.random.default_rng([seed, 7])
-    drawn = []
-    for _ in range(RESAMPLES):
-        some = [scenes[n] for n in rng.integers(0, len(scenes), len(scenes)).tolist()]
-        drawn.append(mean_at_half(some, labels))
-    known = np.array(drawn)[~np.isnan(drawn)]
     estimate = _number(score.map(overlap=0.5))
-    if not len(known):
-        return pb.Interval(estimate=estimate, low=0.0, high=1.0, level=LEVEL)
-    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
+    low, high = map50_range(scenes, labels, seed) or (0.0, 1.0)
     return pb.Interval(
         estimate=estimate, low=min(low, estimate), high=max(high, estimate), level=LEVEL
     )
@@ -139,20 +123,13 @@ def _class(
     made = pb.ClassEvaluation(
         label=label,
         example_count=counts.hit + counts.missed,
-        precision=_wilson(counts.hit, counts.hit + wrong),
-        recall=_wilson(counts.hit, counts.hit + counts.missed),
+        precision=to_interval(wilson(counts.hit, counts.hit + wrong)),
+        recall=to_interval(wilson(counts.hit, counts.hit + counts.missed)),
         threshold=threshold,
     )
     if not np.isnan(precision):
         made.average_precision = float(precision)
     return made
-
-
-def _wilson(successes: int, trials: int) -> pb.Interval | None:
-    found: Interval | None = wilson(successes, trials)
-    if found is None:
-        return None
-    return pb.Interval(estimate=found.estimate, low=found.low, high=found.high, level=LEVEL)
 
 
 def _band(score: AveragePrecision, name: str) -> pb.SizeBand:

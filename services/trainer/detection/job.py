@@ -59,9 +59,12 @@ def run_job(run: Job, job: pb.TrainingJob, material: Material, phases: Phases) -
     with phases.phase("embed", "views") as tell:
         looked = look(run, material, *_backbone(run), tell)
     with phases.phase("search", "networks") as tell:
-        trained, fit = learn(run, looked, tell)
+        teacher = Teacher(run)
+        fit = teacher.fit(lambda: tell(teacher.done, FOLDS))
+        stages, spec = teacher.stages, run.spec
+        trained = train(looked.lesson, fit, stages, spec.seed, spec.precision)
     with phases.phase("evaluate") as tell:
-        evaluation = report(run, material, looked, trained, fit, lambda: tell(0, 0))
+        evaluation = report(run, material, looked, trained, teacher, lambda: tell(0, 0))
         glimpses = material.glimpses(pictured(evaluation))
     with phases.phase("publish"):
         run.tools.commit()
@@ -136,35 +139,41 @@ def look(
         return seen(make_plan(backbone, pictures.sizes, material.things, side_alone=True))
 
 
-def learn(run: Job, looked: Looked, tell: Tell) -> tuple[Trained, Fit]:
-    """Train; `tell` is told the networks that are done, and may raise to stop."""
-    # Imported here: it takes seconds, and needs TensorFlow.
-    from services.trainer.fitters.detector import Recipe, fit_network
-    from services.trainer.fitters.tail import set_up
+class Teacher:
+    """Trains the networks of one job; owns the clock that says how many steps each may take, and
+    counts those that are `done`. `stages`: the shares of the steps at which a network is kept."""
 
-    set_up(run.tools.threads)
-    recipe = Recipe()
-    end = time.monotonic() + TRAINING_SHARE * run.left_s()
-    done = most = 0
+    def __init__(self, run: Job) -> None:
+        # Imported here: it takes seconds, and needs TensorFlow.
+        from services.trainer.fitters.detector import Recipe, fit_network
+        from services.trainer.fitters.tail import set_up
 
-    def fit(maps: Any, targets: Any, rows: Any, number: int) -> Any:
-        nonlocal done, most
-        most = max(most, len(rows))
-        fewer = max(LEAST_SHARE, len(rows) / most)  # of few views as many rounds as of many
-        share = (end - time.monotonic()) / max(1, FOLDS - done)
-        found = fit_network(
-            maps,
-            targets,
-            rows,
-            replace(recipe, steps=round(fewer * recipe.steps)),
-            seed=number,
-            seconds=share,
-            tick=lambda: tell(min(done, FOLDS), FOLDS),
-        )
-        done += 1
-        return found.networks
+        set_up(run.tools.threads)
+        self._fit_network, self._recipe = fit_network, Recipe()
+        self._end = time.monotonic() + TRAINING_SHARE * run.left_s()
+        self._most = 0
+        self.done = 0
+        self.stages = self._recipe.kept_at
 
-    return train(looked.lesson, fit, recipe.kept_at, run.spec.seed, run.spec.precision), fit
+    def fit(self, tick: Callable[[], None]) -> Fit:
+        """What trains a network; `tick` is called between steps, and may raise to stop."""
+
+        def fit(maps: Any, targets: Any, rows: Any, number: int) -> Any:
+            self._most = max(self._most, len(rows))
+            fewer = max(LEAST_SHARE, len(rows) / self._most)  # as many rounds of fewer views
+            found = self._fit_network(
+                maps,
+                targets,
+                rows,
+                replace(self._recipe, steps=round(fewer * self._recipe.steps)),
+                seed=number,
+                seconds=(self._end - time.monotonic()) / max(1, FOLDS - self.done),
+                tick=tick,
+            )
+            self.done += 1
+            return found.networks
+
+        return fit
 
 
 def report(
@@ -172,13 +181,14 @@ def report(
     material: Material,
     looked: Looked,
     trained: Trained,
-    fit: Fit,
+    teacher: Teacher,
     tick: Callable[[], None],
 ) -> evaluation_pb2.Evaluation:
     """The evaluation, with what more pictures would bring where there is time to measure it."""
     sizes = looked.lesson.sizes
     made = evaluate(trained, material.sources(), sizes, material.summary(), run.spec.seed)
     tick()
+    fit = teacher.fit(tick)
     outlook.add(made, looked.lesson, trained, fit, run.spec.seed, run.left_s, tick)
     for subject, choice, why in _decisions(looked, trained):
         made.decisions.add(subject=subject, choice=choice, reason=why)

@@ -32,8 +32,8 @@ def see(
 ) -> tuple[Lesson, Sight]:
     """Look at the pictures, whose things are `truths`, and embed what is not in the cache.
 
-    `views`: so many of each to train on, 0 where they shall
-    only be answered. Raises what the embedder says of the backbone or of a picture.
+    `views`: so many of each to train on, 0 where they shall only be answered. Raises what the
+    embedder says of the backbone or of a picture.
     """
     sight = Sight(store, client, project, backbone, plan, pictures)
     numbers = range(len(truths))

@@ -17,15 +17,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.detection.average_precision import mean_at_half
+from graft.detection.resampling import drawn, map50_of_draws
 from graft.detection.scene import Scene
 from graft.model.v1 import evaluation_pb2 as pb
-from services.common.detector.detector import Detector
 from services.trainer.detection.training import (
     Fit,
+    Halves,
     Lesson,
     Trained,
     answer_pictures,
+    draft,
     folded,
     scene_of,
 )
@@ -43,7 +44,7 @@ TIMES: Final = (2.0, 4.0)
 LEVEL: Final = 0.8
 MAX_POWER: Final = 1.0
 _Z: Final = 1.2815515655446004
-DRAWS: Final = 50
+DRAWS: Final = 200
 """Draws of the pictures with replacement, from which ranges are taken."""
 
 
@@ -59,28 +60,33 @@ def add(
     """Add measured points, the forecast and a sentence; nothing where the time is too short."""
     if len(trained.scenes) < LEAST_PICTURES or left_s() <= 0:
         return
-    folds = np.unique(trained.fold_of)[:MEASURED_FOLDS].tolist()
-    points = []
+    maps, folds = folded(lesson), np.unique(trained.fold_of)[:MEASURED_FOLDS].tolist()
+    all_of_it = float(np.mean([np.sum(trained.fold_of != fold) for fold in folds]))
+    now = [
+        scene
+        for scene, fold in zip(trained.scenes, trained.fold_of.tolist(), strict=True)
+        if fold in folds
+    ]
+    points = [(all_of_it, now)]
     for part in PARTS:
         scenes: list[Scene] = []
         for fold in folds:
             if left_s() <= 0:
                 return
             tick()
-            scenes += _answered(lesson, trained, fit, fold, part, seed)
-        learned = part * np.mean([np.sum(trained.fold_of != fold) for fold in folds])
-        points.append((float(learned), scenes))
-    now = [
-        scene
-        for scene, fold in zip(trained.scenes, trained.fold_of.tolist(), strict=True)
-        if fold in folds
-    ]
-    points.append((float(np.mean([np.sum(trained.fold_of != fold) for fold in folds])), now))
+            scenes += _answered(lesson, maps, trained, fit, fold, part, seed)
+        points.append((part * all_of_it, scenes))
     _tell(evaluation, sorted(points, key=lambda one: one[0]), len(lesson.labels), seed)
 
 
 def _answered(
-    lesson: Lesson, trained: Trained, fit: Fit, fold: int, part: float, seed: int
+    lesson: Lesson,
+    maps: list[Halves],
+    trained: Trained,
+    fit: Fit,
+    fold: int,
+    part: float,
+    seed: int,
 ) -> list[Scene]:
     """The held-out pictures of a fold, answered by a network of a part of the others."""
     rng = np.random.default_rng([seed, fold, round(1000 * part)])
@@ -89,18 +95,13 @@ def _answered(
         trained.pictures[trained.fold_of == fold],
     )
     shown = [n for n in train.tolist() if len(lesson.truths[n].labels)]
-    if not shown:
-        return []
     count = max(2, round(part * len(train)))
     some = rng.permutation(train)[:count]
     if not np.isin(some, shown).any():
         some[0] = shown[0]
     rows = lesson.train.of(np.sort(some))
-    network = fit(folded(lesson), lesson.targets, rows, seed + fold)[-1]
-    plan = lesson.plan
-    thresholds = np.full(len(lesson.labels), 0.5, np.float32)
-    detector = Detector(lesson.labels, plan.channels, plan.geometry, (network,), thresholds)
-    found = answer_pictures(lesson, detector, np.sort(test))
+    network = fit(maps, lesson.targets, rows, seed + fold)[-1]
+    found = answer_pictures(lesson, draft(lesson, (network,)), np.sort(test))
     return [scene_of(lesson.truths[n], one) for n, one in found.items()]
 
 
@@ -109,8 +110,8 @@ def _tell(
 ) -> None:
     rng = np.random.default_rng([seed, 11])
     counts = np.array([count for count, _ in points])
-    values = np.array([_nought(mean_at_half(scenes, labels)) for _, scenes in points])
-    draws = np.array([_resampled(scenes, labels, rng) for _, scenes in points])  # [points, draws]
+    found = np.array([_drawn(scenes, labels, rng) for _, scenes in points])
+    values, draws = found[:, 0], found[:, 1:]
     # The pictures of few folds may be easier than all: what is known of all is where the last lies.
     shift = evaluation.detection.map50.estimate - values[-1]
     values, draws = np.clip(values + shift, 0, 1), np.clip(draws + shift, 0, 1)
@@ -121,10 +122,10 @@ def _tell(
     pictures = evaluation.evaluated_count
     powers = np.array([_power(counts, column) for column in draws.T])
     for times in TIMES:
-        errors = error * times**-powers
-        low, middle, high = np.quantile(1 - errors, [0.1, 0.5, 0.9]).tolist()
+        expected = 1 - error * times**-powers
+        low, middle, high = np.quantile(expected, [0.1, 0.5, 0.9]).tolist()
         point = evaluation.detection.forecast.add(examples_per_class=float(pictures * times))
-        # Also a new set of pictures of this size would vary by so much.
+        # Another set of so many pictures would vary too, the less the more they are.
         spare = _Z * float(draws[-1].std()) / times
         point.accuracy.CopyFrom(
             pb.Interval(
@@ -134,13 +135,11 @@ def _tell(
     evaluation.detection.outlook = _sentence(evaluation, pictures)
 
 
-def _resampled(scenes: list[Scene], labels: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """The value on DRAWS of the pictures."""
-    found = []
-    for _ in range(DRAWS):
-        some = [scenes[n] for n in rng.integers(0, len(scenes), len(scenes)).tolist()]
-        found.append(_nought(mean_at_half(some, labels)))
-    return np.array(found)
+def _drawn(scenes: list[Scene], labels: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """The value on the pictures as they are, then on DRAWS of them; 0 where nothing is to find."""
+    as_they_are = np.ones((1, len(scenes)), np.int64)
+    times = np.concatenate([as_they_are, drawn(len(scenes), DRAWS, rng)])
+    return np.nan_to_num(map50_of_draws(scenes, labels, times))
 
 
 def _power(counts: NDArray[np.float64], values: NDArray[np.float64]) -> float:
@@ -154,10 +153,6 @@ def _interval(value: float, half: float) -> pb.Interval:
     return pb.Interval(
         estimate=value, low=max(0.0, value - half), high=min(1.0, value + half), level=LEVEL
     )
-
-
-def _nought(value: float) -> float:
-    return 0.0 if np.isnan(value) else float(value)
 
 
 def _sentence(evaluation: pb.Evaluation, pictures: int) -> str:

@@ -2,9 +2,9 @@
 
 The pictures are divided into folds. One network is trained without each of them and answers it:
 from those answers come how long to train, the thresholds, the probabilities and every number of the
-report. The detector is all of these networks together: averaged they are better than any of them,
-or than one that was trained on everything (measured by benchmarks/detection.py), so that the
-numbers of the report are rather too low than too high.
+report. The detector is all of these networks together: averaged they are better than they are
+one by one (measured by benchmarks/detection.py), so that the numbers of the report are rather too
+low than too high.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.detection.average_precision import mean_at_half
 from graft.detection.outcomes import Outcomes, outcomes
+from graft.detection.resampling import map50
 from graft.detection.scene import Answer, Scene, Truth
 from graft.detection.threshold import Choice, Curve
 from services.common.detector.detector import Detector, Found, look
@@ -94,7 +94,8 @@ class Lesson:
 class Trained:
     """The detector, and what the networks answered to pictures that they had not seen: a scene each
     of `pictures`, answered by that of `fold_of`; both are empty where nothing could be held out.
-    `stages` are mean average precisions at IoU 0.5 by the share of the training done."""
+    `stages` are mean average precisions at IoU 0.5 by the share of the training done; `precision`
+    is what was asked for, 0 for the best F1."""
 
     detector: Detector
     scenes: Sequence[Scene]
@@ -113,35 +114,39 @@ def train(
 ) -> Trained:
     """Train a detector whose boxes shall be right by the share `precision`, or 0 for the best F1;
     `fit` raises to stop."""
-    maps = folded(lesson)
-    divided = divide(lesson, seed)
-    everyone = np.arange(len(lesson.truths))
+    maps, divided = folded(lesson), divide(lesson, seed)
+    if not divided.folds:
+        everyone = lesson.train.of(np.arange(len(lesson.truths)))
+        networks = fit(maps, lesson.targets, everyone, seed)
+        nothing = np.zeros(0, np.int64)
+        return Trained(draft(lesson, networks[-1:]), [], nothing, nothing, {}, precision)
     made = [
         fit(maps, lesson.targets, lesson.train.of(fold.train), seed * FOLDS + number)
         for number, fold in enumerate(divided.folds)
-    ] or [fit(maps, lesson.targets, lesson.train.of(everyone), seed)]
-    drafts = [[_draft(lesson, (one,)) for one in networks] for networks in made]
+    ]
     answered = [
-        {
-            picture: found
-            for number, fold in enumerate(divided.folds)
-            for picture, found in answer_pictures(lesson, drafts[number][stage], fold.test).items()
-        }
-        for stage in range(len(stages))
+        _answered(lesson, [one[stage] for one in made], divided) for stage in range(len(stages))
     ]
     scores = [_map50(lesson, found) for found in answered]
-    best = int(np.argmax(scores)) if divided.folds else len(stages) - 1
-    detector = _draft(lesson, tuple(networks[best] for networks in made))
-    if not divided.folds:
-        return Trained(detector, [], np.zeros(0, np.int64), np.zeros(0, np.int64), {}, precision)
+    best = int(np.argmax(scores))
     pictures = np.array(sorted(answered[best]), np.int64)
     fold_of = np.zeros(len(lesson.truths), np.int64)
     for number, fold in enumerate(divided.folds):
         fold_of[fold.test] = number
     scenes = [scene_of(lesson.truths[n], answered[best][n]) for n in pictures.tolist()]
+    detector = draft(lesson, tuple(networks[best] for networks in made))
     detector, scenes = _calibrated(lesson, detector, scenes, precision)
     told = dict(zip(stages, scores, strict=True))
     return Trained(detector, scenes, pictures, fold_of[pictures], told, precision)
+
+
+def _answered(lesson: Lesson, networks: Sequence[Network], divided: SplitPlan) -> dict[int, Found]:
+    """What the network of each fold finds in the pictures of that fold, by picture."""
+    return {
+        picture: found
+        for network, fold in zip(networks, divided.folds, strict=True)
+        for picture, found in answer_pictures(lesson, draft(lesson, (network,)), fold.test).items()
+    }
 
 
 def divide(lesson: Lesson, seed: int) -> SplitPlan:
@@ -174,7 +179,8 @@ def folded(lesson: Lesson) -> list[Halves]:
     return [fold(some) for fold, some in zip(folds, lesson.train.maps, strict=True)]
 
 
-def _draft(lesson: Lesson, networks: tuple[Network, ...]) -> Detector:
+def draft(lesson: Lesson, networks: tuple[Network, ...]) -> Detector:
+    """The detector of these networks, before it is calibrated."""
     thresholds = np.full(len(lesson.labels), NO_THRESHOLD, np.float32)
     plan = lesson.plan
     return Detector(lesson.labels, plan.channels, plan.geometry, networks, thresholds)
@@ -193,8 +199,7 @@ def answer_pictures(lesson: Lesson, detector: Detector, numbers: Indices) -> dic
 
 def _map50(lesson: Lesson, answers: dict[int, Found]) -> float:
     scenes = [scene_of(lesson.truths[number], found) for number, found in answers.items()]
-    score = mean_at_half(scenes, len(lesson.labels))
-    return 0.0 if np.isnan(score) else score
+    return float(np.nan_to_num(map50(scenes, len(lesson.labels))))
 
 
 def scene_of(truth: Truth, found: Found) -> Scene:

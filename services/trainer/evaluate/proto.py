@@ -76,7 +76,7 @@ def _several(result: SearchResult, held_out: HeldOut, sources: Sequence[Source])
     evaluation = pb.Evaluation(
         method=CROSS_VALIDATION,
         evaluated_count=numbers.count,
-        accuracy=_interval(numbers.accuracy),
+        accuracy=to_interval(numbers.accuracy),
         macro_f1=numbers.macro_f1,
         micro_f1=numbers.micro_f1,
         log_loss=numbers.log_loss,
@@ -116,7 +116,7 @@ def to_evaluation(
     evaluation = pb.Evaluation(
         method=CROSS_VALIDATION if numbers.train_share < 1 else TEST_SET,
         evaluated_count=numbers.count,
-        accuracy=_interval(numbers.accuracy),
+        accuracy=to_interval(numbers.accuracy),
         macro_f1=numbers.macro_f1,
         log_loss=numbers.log_loss,
         expected_calibration_error=numbers.expected_calibration_error,
@@ -135,7 +135,8 @@ def to_evaluation(
     return evaluation
 
 
-def _interval(interval: Interval | None) -> pb.Interval | None:
+def to_interval(interval: Interval | None) -> pb.Interval | None:
+    """An interval as it is stored; None stays None."""
     if interval is None:
         return None
     return pb.Interval(
@@ -147,10 +148,10 @@ def _class(found: ClassNumbers) -> pb.ClassEvaluation:
     return pb.ClassEvaluation(
         label=found.label,
         example_count=found.count,
-        precision=_interval(found.precision),
-        recall=_interval(found.recall),
-        false_positive_rate=_interval(found.false_positive_rate),
-        false_negative_rate=_interval(found.false_negative_rate),
+        precision=to_interval(found.precision),
+        recall=to_interval(found.recall),
+        false_positive_rate=to_interval(found.false_positive_rate),
+        false_negative_rate=to_interval(found.false_negative_rate),
     )
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graft.detection.average_precision import mean_at_half
 from graft.detection.outcomes import outcomes
+from graft.detection.resampling import map50
 from graft.detection.scene import Answer, Scene, Truth
 from services.common.detector.network import Network
 from services.trainer.detection import training
@@ -32,11 +32,11 @@ def trained() -> Trained:
 
 
 def test_it_finds_what_it_had_not_seen(trained: Trained) -> None:
-    assert mean_at_half(trained.scenes, 2) > 0.6
+    assert map50(trained.scenes, 2) > 0.6
     asked = blobs.lesson(20, seed=5)
     found = answer_pictures(asked, trained.detector, np.arange(20))
     scenes = [scene_of(asked.truths[n], one) for n, one in found.items()]
-    assert mean_at_half(scenes, 2) > 0.6
+    assert map50(scenes, 2) > 0.6
 
 
 def test_every_picture_is_answered_by_a_network_that_had_not_seen_it() -> None:
