@@ -20,13 +20,13 @@ from graft.cli.output import (
     progress,
     say,
     warn,
+    write_file,
 )
 from graft.cli.predict import ModelArgument
 from graft.client.blocking import Client
 from graft.client.proposals import Proposal, Proposals
 from graft.client.proposed import proposed_document
 from graft.content import display_path
-from graft.errors import InvalidArgument
 
 _SHOWN: Final = 10
 
@@ -75,12 +75,7 @@ def _document(one: Proposal) -> dict[str, object]:
 
 def _write(out: Path, found: Proposals, taken: tuple[Proposal, ...]) -> None:
     document = proposed_document(taken, found.labels, out.parent)
-    try:
-        out.write_text(jsons.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
-    except OSError as error:
-        raise InvalidArgument(
-            f"cannot write {out}: {error.strerror}. Received: --out {out}"
-        ) from error
+    write_file(out, jsons.dumps(document, ensure_ascii=False, indent=1), "--out")
 
 
 def _warn(found: Proposals) -> None:

@@ -21,13 +21,13 @@ from graft.cli.output import (
     say,
     share,
     warn,
+    write_file,
 )
 from graft.cli.predict import ModelArgument
 from graft.client.blocking import Client
 from graft.client.leaks import Leaks
 from graft.client.reports import Evaluation, Interval
 from graft.client.scored import BoxScoring, Scoring
-from graft.errors import InvalidArgument
 from graft.examples import ExampleSet
 from graft.reading import read_examples
 
@@ -163,21 +163,12 @@ def report(
     with Client() as client:
         found = client.report(model)
     if html is not None:
-        _write(html, found.html)
+        write_file(html, found.html, "--html")
         note(f"wrote {html}")
     if json:
         print_json(found.evaluation.document)
     else:
         _tell_report(found.evaluation)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InvalidArgument(
-            f"cannot write {path}: {error.strerror}. Received: --html {path}"
-        ) from error
 
 
 def _tell_report(report: Evaluation) -> None:

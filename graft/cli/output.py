@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -18,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from graft.client.reports import Interval
+from graft.errors import InvalidArgument
 
 _PIPE_WIDTH: Final = 200
 """Columns where no terminal says how many it has: enough for a table to keep its lines whole."""
@@ -145,3 +147,13 @@ def progress() -> Iterator[Progress]:
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
         yield shown
+
+
+def write_file(path: Path, text: str, option: str) -> None:
+    """Write what `option` asked for; InvalidArgument naming both where that cannot be done."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InvalidArgument(
+            f"cannot write {path}: {error.strerror}. Received: {option} {path}"
+        ) from error

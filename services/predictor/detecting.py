@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from graft.boxes import Box
+from graft.channel import MAX_MESSAGE_BYTES
 from graft.common.v1 import content_pb2, timing_pb2
 from graft.errors import GraftError, InvalidArgument
 from graft.predictor.v1 import predictor_service_pb2 as pb
@@ -25,6 +26,7 @@ from services.common.detector.regions import Region, regions_of
 from services.common.heads.base import Floats
 from services.common.image import decode_picture, inspect
 from services.predictor.embedding import Deadline, Embedder
+from services.predictor.parts import Given
 from services.predictor.served import Leg, Servable
 
 MAPS_BYTES: Final = 8 << 20
@@ -32,6 +34,9 @@ MAPS_BYTES: Final = 8 << 20
 
 MAX_REGIONS: Final = 64
 """Regions that are asked for at once."""
+
+SENT_BYTES: Final = MAX_MESSAGE_BYTES // 2
+"""The files of the regions that are sent at once; a single one may be larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,7 @@ class Lookout:
                 shapes[name] = 2 * channels * (geometry.side // stride) ** 2
         most = max(1, min(MAX_REGIONS, MAPS_BYTES // sum(shapes.values())))
         found: list[list[list[Found]]] = [[[] for _ in items] for _ in group]
-        for some in _chunks(pictures, most):
+        for some in _chunks(pictures, items, most, 3 * geometry.side**2):
             contents = await self._threads.run(_contents, items, some, geometry.side)
             try:
                 embedded = await self._embedder.embed(
@@ -118,7 +123,8 @@ class Lookout:
                     side=geometry.side,
                 )
             except GraftError as error:
-                raise _renamed(error, some) from error
+                shown = tuple(piece.number for piece in some)
+                raise Given(len(items), shown, contents).named(error) from error
             timings.append(embedded.timings)
             answered = await self._threads.run(_answers, group, embedded.vectors)
             for rows, regions in zip(found, answered, strict=True):
@@ -132,8 +138,8 @@ def _pictures(items: Sequence[content_pb2.Content], reach: float) -> list[_Pictu
     pictures = []
     for number, item in enumerate(items):
         field = f"items[{number}]"
-        if not item.image:
-            text = f"{field}: a detector looks at pictures; send an image"
+        if not item.HasField("image") or item.HasField("text"):
+            text = f"{field}: a detector looks at pictures alone; send an image and no text"
             raise InvalidArgument(text, reason="MODALITY_MISMATCH", field=field)
         try:
             info = inspect(item.image)
@@ -144,14 +150,22 @@ def _pictures(items: Sequence[content_pb2.Content], reach: float) -> list[_Pictu
     return pictures
 
 
-def _chunks(pictures: Sequence[_Picture], most: int) -> Iterator[list[_Piece]]:
-    pieces = [
-        _Piece(number, region, place == 0)
-        for number, picture in enumerate(pictures)
-        for place, region in enumerate(picture.regions)
-    ]
-    for start in range(0, len(pieces), most):
-        yield pieces[start : start + most]
+def _chunks(
+    pictures: Sequence[_Picture], items: Sequence[content_pb2.Content], most: int, tile_bytes: int
+) -> Iterator[list[_Piece]]:
+    """The regions of all pictures, `most` at a time and no more than SENT_BYTES of them."""
+    some, size = list[_Piece](), 0
+    for number, picture in enumerate(pictures):
+        for place, region in enumerate(picture.regions):
+            piece = _Piece(number, region, place == 0)
+            more = len(items[number].image) if piece.whole else tile_bytes
+            if some and (len(some) == most or size + more > SENT_BYTES):
+                yield some
+                some, size = [], 0
+            some.append(piece)
+            size += more
+    if some:
+        yield some
 
 
 def _contents(
@@ -221,15 +235,3 @@ def _at(error: GraftError, number: int) -> GraftError:
         metadata={**error.metadata, "index": str(number)},
         retry_after_s=error.retry_after_s,
     )
-
-
-def _renamed(error: GraftError, pieces: Sequence[_Piece]) -> GraftError:
-    """The embedder's error about one of our pieces, in terms of the caller's items."""
-    place = error.metadata.get("index", "")
-    if not place.isdecimal() or int(place) >= len(pieces):
-        return error
-    message = error.message.removeprefix(f"items[{place}]: ")
-    plain = type(error)(
-        message, reason=error.reason, metadata=error.metadata, retry_after_s=error.retry_after_s
-    )
-    return _at(plain, pieces[int(place)].number)

@@ -8,6 +8,7 @@ from statistics import median
 from typing import Final
 
 from graft.trainer.v1 import training_job_pb2 as pb
+from services.trainer.detection.views import views_each
 
 MIN_EMBEDDED: Final = 16
 """A job that embedded fewer says little about the cost of one."""
@@ -35,8 +36,6 @@ FIXED: Final = Range(0.2, 3.0)
 FIT_ONE: Final = Range(0.0005, 0.02)
 NETWORKS: Final = Range(10.0, 120.0)
 """The networks of a detector and its report."""
-VIEWS: Final = 13
-"""Of each picture that a detector learns from, at most (detection/sight.py)."""
 
 
 def duration(example_count: int, uncached_count: int, past: Sequence[pb.TrainingResult]) -> Range:
@@ -48,8 +47,8 @@ def duration(example_count: int, uncached_count: int, past: Sequence[pb.Training
 def detection_duration(pictures: int, past: Sequence[pb.TrainingResult]) -> Range:
     """The same of a detector, whose pictures are embedded in many views; `past` are results of
     detectors. What is in the cache is not known before the views are drawn."""
-    embed = _embed_one(past).times(pictures * VIEWS)
-    return embed.plus(_rest(pictures * VIEWS, past) if past else NETWORKS)
+    views = pictures * (1 + views_each(pictures, cells=1))  # the picture itself is answered, too
+    return _embed_one(past).times(views).plus(_rest(views, past) if past else NETWORKS)
 
 
 def _embed_one(past: Sequence[pb.TrainingResult]) -> Range:

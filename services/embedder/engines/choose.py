@@ -43,24 +43,7 @@ def load_engine(
     alone, or the engine asked for is missing.
     """
     module = load_module(folder)
-    _check_size(module, height, width, name)
     return choose_engine(module, height=height, width=width, options=options, name=name, maps=maps)
-
-
-def _check_size(module: Module, height: int, width: int, name: str) -> None:
-    """What a module says it takes is one of several signatures, perhaps, and its endpoints may come
-    from another: making the graph tells. Run at once, a signature takes what it never asked for."""
-    if module.input_shape[:2] == (height, width):
-        return
-    try:
-        module.pooled(height, width).get_concrete_function()
-    except MISMATCH as error:
-        raise FailedPrecondition(
-            f"{name} takes pictures of one size alone; name a backbone that is fully"
-            f" convolutional, or leave the size out; got {height} x {width}",
-            reason="BACKBONE_UNUSABLE",
-            metadata={"missing": "open input size"},
-        ) from error
 
 
 def choose_engine(
@@ -69,11 +52,27 @@ def choose_engine(
     """As load_engine, of a module that is loaded."""
     if maps:
         options = dataclasses.replace(options, max_batch=min(options.max_batch, MAX_MAP_ROWS))
-    reference = TensorflowEngine(module, height, width, max_batch=options.max_batch, maps=maps)
+    reference = _reference(module, height, width, options, name, maps)
     engine = _accepted(module, reference, options, name) or reference
     engine.warm()
     _LOG.info("loaded", extra={"backbone": name, "engine": engine.name, "maps": maps})
     return engine
+
+
+def _reference(
+    module: Module, height: int, width: int, options: EngineOptions, name: str, maps: bool
+) -> TensorflowEngine:
+    """What a module says it takes is one of several signatures, perhaps, and its endpoints may come
+    from another: making the graph tells. Run at once, a signature takes what it never asked for."""
+    try:
+        return TensorflowEngine(module, height, width, max_batch=options.max_batch, maps=maps)
+    except MISMATCH as error:
+        raise FailedPrecondition(
+            f"{name} takes pictures of one size alone; name a backbone that is fully"
+            f" convolutional, or leave the size out; got {height} x {width}",
+            reason="BACKBONE_UNUSABLE",
+            metadata={"missing": "open input size"},
+        ) from error
 
 
 def _accepted(

@@ -8,10 +8,10 @@ from graft.detection.scene import Truth
 from graft.embedder.v1 import backbone_pb2
 from services.common.store import Store
 from services.trainer.detection.plan import Plan
-from services.trainer.detection.sight import Pictures, Sight, Tell, views_each
+from services.trainer.detection.sight import Pictures, Sight, Tell
 from services.trainer.detection.targets import make_targets
 from services.trainer.detection.training import Indices, Lesson, Views
-from services.trainer.detection.views import seen_in, training_views, whole_views
+from services.trainer.detection.views import seen_in, training_views, views_each, whole_views
 from services.trainer.embeddings import EmbedderClient
 
 

@@ -20,17 +20,6 @@ from services.trainer.detection.views import SCALES, View
 from services.trainer.embeddings import EmbedderClient, Embeddings
 from services.trainer.source import Source, caches
 
-MAX_BYTES: Final = 384 * 1024**2
-"""Maps in memory at once, and in the cache for one job."""
-
-MAX_VIEWS: Final = 12
-"""Views of one picture to train on."""
-
-USUAL_VIEWS: Final = 1_200
-"""Views of all pictures together: of many pictures each is seen in fewer."""
-
-LEAST_VIEWS: Final = 2
-
 MAX_PICTURES: Final = 16
 """Decoded pictures that are kept for the next views of them."""
 
@@ -46,13 +35,6 @@ class Pictures:
     paths: Sequence[str]
     sizes: Sequence[tuple[int, int]]
     files: Callable[[list[int]], list[bytes]]
-
-
-def views_each(pictures: int, cells: int) -> int:
-    """How many views of each picture are trained on, of `cells` numbers each: few where there are
-    many pictures, so that MAX_BYTES hold them."""
-    most = min(USUAL_VIEWS, MAX_BYTES // (2 * cells) - pictures)
-    return max(LEAST_VIEWS, min(MAX_VIEWS, most // max(1, pictures)))
 
 
 class Sight:

@@ -10,6 +10,7 @@ from typing import Final
 
 from graft.model.v1 import evaluation_pb2 as pb
 from services.trainer.report.plain import count, percent
+from services.trainer.report.words import weakest
 
 KINDS: Final = {
     "missed": "a thing was not found",
@@ -105,7 +106,7 @@ def meaning(evaluation: pb.Evaluation) -> list[str]:
         f"Where boxes must fit more closely, it scores {_of_100(found.map50_95)}: the mean over "
         "shares from 0.50 to 0.95.",
         _width(evaluation),
-        _weakest(evaluation),
+        weakest(evaluation, behind=_BEHIND, advice="draw more boxes of that first"),
         _unknown(evaluation),
     ]
     return [sentence for sentence in sentences if sentence]
@@ -128,20 +129,6 @@ def _width(evaluation: pb.Evaluation) -> str:
     return (
         f"The range from {_of_100(score.low)} to {_of_100(score.high)} is wide because there are "
         f"only {count(evaluation.evaluated_count, 'picture')}; four times as many would halve it."
-    )
-
-
-def _weakest(evaluation: pb.Evaluation) -> str:
-    scored = [found for found in evaluation.per_class if found.HasField("recall")]
-    if len(scored) < 2:
-        return ""
-    worst = min(scored, key=lambda found: found.recall.estimate)
-    best = max(scored, key=lambda found: found.recall.estimate)
-    if worst.recall.estimate >= best.recall.estimate - _BEHIND:
-        return "All classes fare about equally well."
-    return (
-        f"It does best on {best.label} (finds {percent(best.recall.estimate)} of them) and worst "
-        f"on {worst.label} ({percent(worst.recall.estimate)}): draw more boxes of that first."
     )
 
 

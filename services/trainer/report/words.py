@@ -21,6 +21,7 @@ KINDS = {
 }
 SCALINGS = {"l2": "vectors of length 1", "standard": "standardised features"}
 _WIDE = 0.15
+_BEHIND = 0.05
 _RIGHT = "will be answered right"
 
 
@@ -48,7 +49,7 @@ def meaning(evaluation: pb.Evaluation) -> list[str]:
     found = [
         _label_by_label(evaluation) if several else _against_guessing(evaluation),
         _width(evaluation),
-        _weakest(evaluation),
+        weakest(evaluation, behind=_BEHIND, advice="look at those examples first"),
         "" if several else _confused(evaluation),
         _unknown(evaluation),
     ]
@@ -86,17 +87,19 @@ def _width(evaluation: pb.Evaluation) -> str:
     )
 
 
-def _weakest(evaluation: pb.Evaluation) -> str:
+def weakest(evaluation: pb.Evaluation, *, behind: float, advice: str) -> str:
+    """The classes that fare best and worst, with what to do, where they are further apart than
+    `behind`; nothing of fewer than two."""
     scored = [found for found in evaluation.per_class if found.HasField("recall")]
     if len(scored) < 2:
         return ""
     worst = min(scored, key=lambda found: found.recall.estimate)
     best = max(scored, key=lambda found: found.recall.estimate)
-    if worst.recall.estimate >= best.recall.estimate - 0.05:
+    if worst.recall.estimate >= best.recall.estimate - behind:
         return "All classes fare about equally well."
     return (
         f"It does best on {best.label} (finds {percent(best.recall.estimate)} of them) and worst "
-        f"on {worst.label} ({percent(worst.recall.estimate)}): look at those examples first."
+        f"on {worst.label} ({percent(worst.recall.estimate)}): {advice}."
     )
 
 

@@ -18,7 +18,8 @@ from services.common.store import Store, open_store
 from services.trainer.detection import sight as module
 from services.trainer.detection.lesson import see
 from services.trainer.detection.plan import make_plan
-from services.trainer.detection.sight import Pictures, Sight, views_each
+from services.trainer.detection.sight import Pictures, Sight
+from services.trainer.detection.views import views_each
 from services.trainer.embeddings import EmbedderClient
 from services.trainer.source import Source
 from tests.support.images import encode, picture
