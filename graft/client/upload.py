@@ -2,18 +2,23 @@
 
 Files are read in a thread, one message ahead of the wire and no further: gRPC asks for the next
 message when the last one has left, so memory is bounded by MESSAGE_BYTES, not by the data set.
+What is fetched from a URL is waited for, mostly: FETCHES of them are under way at once, and at most
+so many more files are in memory.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from graft.client.connection import ServerInfo
 from graft.client.sizes import checked_size, most_bytes
-from graft.content import MESSAGE_SLACK_BYTES, Problem, display_path, load
+from graft.content import MESSAGE_SLACK_BYTES, Problem, Url, display_path, load, parts_of
 from graft.errors import GraftError, InvalidArgument
 from graft.examples import Example
 from graft.trainer.v1 import dataset_service_pb2
@@ -22,6 +27,7 @@ MESSAGE_BYTES: Final = 4 * 1024 * 1024
 """What a message is filled up to: small enough for progress to move, large enough to be cheap."""
 
 MESSAGE_EXAMPLES: Final = 500
+FETCHES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +101,7 @@ def chunks(examples: Iterable[Example], limits: ServerInfo) -> Iterator[list[Any
     count = min(MESSAGE_EXAMPLES, limits.max_items)
     chunk: list[Any] = []
     size = 0
-    for example in examples:
-        packed = pack(example, limits)
+    for packed in _in_order(examples, limits):
         own = packed.ByteSize() + 8
         if chunk and (size + own > bound or len(chunk) >= count):
             yield chunk
@@ -105,6 +110,28 @@ def chunks(examples: Iterable[Example], limits: ServerInfo) -> Iterator[list[Any
         size += own
     if chunk:
         yield chunk
+
+
+def _in_order(examples: Iterable[Example], limits: ServerInfo) -> Iterator[Any]:
+    waiting: deque[Callable[[], Any]] = deque()
+    pool = ThreadPoolExecutor(FETCHES, "fetch")
+    try:
+        for example in examples:
+            if _is_fetched(example):
+                waiting.append(pool.submit(pack, example, limits).result)
+            else:
+                waiting.append(partial(pack, example, limits))
+            if len(waiting) >= FETCHES:
+                yield waiting.popleft()()
+        while waiting:
+            yield waiting.popleft()()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _is_fetched(example: Example) -> bool:
+    source = example.source
+    return not isinstance(source, Problem) and isinstance(parts_of(source)[0], Url)
 
 
 def pack(example: Example, limits: ServerInfo) -> Any:
