@@ -20,8 +20,10 @@ from graft.detection.resampling import map50_range
 from graft.detection.scene import Scene
 from graft.model.v1 import evaluation_pb2 as pb
 from services.trainer.detection.training import Trained, thresholds_of
+from services.trainer.detection.unknown import Known
 from services.trainer.evaluate.intervals import LEVEL, wilson
 from services.trainer.evaluate.proto import CROSS_VALIDATION, NONE, Source, to_interval
+from services.trainer.evaluate.unknown import unknown_check
 
 MAX_PICTURES: Final = 24
 """Pictures that the report shows with their boxes."""
@@ -61,12 +63,24 @@ def evaluate(
             pictures=_pictures(trained, sources, sizes),
         ),
     )
+    if trained.known is not None:
+        _add_unknown(evaluation, trained.known)
     by_label = score.by_label(overlap=0.5)
     for number, (label, counts) in enumerate(zip(detector.labels, errors, strict=True)):
         evaluation.per_class.append(
             _class(label, counts, by_label[number], float(detector.thresholds[number]))
         )
     return evaluation
+
+
+def _add_unknown(evaluation: pb.Evaluation, known: Known) -> None:
+    unknown, found = known.unknown, unknown_check(known.unknown, known.numbers)
+    found.method = "distance from the things that were shown"
+    found.ClearField("auroc_max_probability")  # a score tells whether there is a thing at all
+    evaluation.unknown_check.CopyFrom(found)
+    if unknown.measured_kept_share is not None:
+        evaluation.unknown_threshold = unknown.familiarity.below
+        evaluation.unknown_rate = 1 - unknown.measured_kept_share
 
 
 def _method(trained: Trained) -> str:

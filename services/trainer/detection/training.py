@@ -24,24 +24,21 @@ from services.common.detector.detector import Detector, Found, look
 from services.common.detector.merge import merge
 from services.common.detector.network import Network
 from services.common.detector.regions import Region
-from services.common.heads.familiarity import UNBOUNDED, Familiarity
+from services.common.heads.familiarity import Familiarity
 from services.trainer.data.split import SplitPlan, stratified_folds
 from services.trainer.detection.plan import Plan
 from services.trainer.detection.targets import Targets
+from services.trainer.detection.unknown import Known, fit_known
 from services.trainer.detection.views import View
-from services.trainer.fitters.base import FitError
-from services.trainer.fitters.familiarity import fit_familiarity, held_out_distances
+from services.trainer.search.examples import Examples
 from services.trainer.search.platt import fit_platt
 
 FOLDS: Final = 5
-KEPT_SHARE: Final = 0.95
-"""Of things of known labels, the share that shall not be flagged unknown."""
-
 FEW_THINGS: Final = 15
 """A label with fewer things takes the threshold of all labels together."""
 
 LEAST_HITS: Final = 5
-"""With fewer right answers no curve is fitted to the scores, and nothing is flagged."""
+"""With fewer right answers no curve is fitted to the scores."""
 
 NO_THRESHOLD: Final = 0.5
 """Where nothing could be held out."""
@@ -95,7 +92,7 @@ class Trained:
     """The detector, and what the networks answered to pictures that they had not seen: a scene each
     of `pictures`, answered by that of `fold_of`; both are empty where nothing could be held out.
     `stages` are mean average precisions at IoU 0.5 by the share of the training done; `precision`
-    is what was asked for, 0 for the best F1."""
+    is what was asked for, 0 for the best F1; `known` is None where nothing is flagged unknown."""
 
     detector: Detector
     scenes: Sequence[Scene]
@@ -103,6 +100,7 @@ class Trained:
     fold_of: Indices
     stages: dict[float, float]
     precision: float = 0.0
+    known: Known | None = None
 
 
 Fit = Callable[[Sequence[Halves], Targets, Indices, int], tuple[Network, ...]]
@@ -135,9 +133,11 @@ def train(
         fold_of[fold.test] = number
     scenes = [scene_of(lesson.truths[n], answered[best][n]) for n in pictures.tolist()]
     detector = draft(lesson, tuple(networks[best] for networks in made))
-    detector, scenes = _calibrated(lesson, detector, scenes, precision)
+    known = fit_known(things(lesson), seed)
+    familiarity = known.familiarity if known else None
+    detector, scenes = _calibrated(detector, scenes, precision, familiarity)
     told = dict(zip(stages, scores, strict=True))
-    return Trained(detector, scenes, pictures, fold_of[pictures], told, precision)
+    return Trained(detector, scenes, pictures, fold_of[pictures], told, precision, known)
 
 
 def _answered(lesson: Lesson, networks: Sequence[Network], divided: SplitPlan) -> dict[int, Found]:
@@ -210,11 +210,12 @@ def scene_of(truth: Truth, found: Found) -> Scene:
 
 
 def _calibrated(
-    lesson: Lesson, detector: Detector, scenes: list[Scene], precision: float
+    detector: Detector, scenes: list[Scene], precision: float, familiarity: Familiarity | None
 ) -> tuple[Detector, list[Scene]]:
     """The detector with a curve, thresholds and a sense of the unknown; the scenes with scores on
     that curve. The draft's curve leaves scores as they are."""
-    judged = [outcomes(scenes, label) for label in range(len(lesson.labels))]
+    labels = len(detector.labels)
+    judged = [outcomes(scenes, label) for label in range(labels)]
     everything = pooled(judged)
     curve = (1.0, 0.0)
     if everything.hits.sum() >= LEAST_HITS and not everything.hits.all():
@@ -226,12 +227,8 @@ def _calibrated(
         replace(one, answer=replace(one.answer, scores=_on(detector, one.answer.scores)))
         for one in scenes
     ]
-    return (
-        detector.calibrated(
-            curve, thresholds_of(scenes, len(lesson.labels), precision), _unknown(lesson)
-        ),
-        scenes,
-    )
+    thresholds = thresholds_of(scenes, labels, precision)
+    return detector.calibrated(curve, thresholds, familiarity), scenes
 
 
 def _on(detector: Detector, scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -268,9 +265,8 @@ def _chosen(curve: Curve, precision: float) -> Choice | None:
     return wanted or curve.best_f1()
 
 
-def _unknown(lesson: Lesson) -> Familiarity | None:
-    """What is far from all things that were shown is unknown: the distance from their principal
-    subspace (services/common/heads/familiarity.py), of the mean of the coarsest map in the box."""
+def things(lesson: Lesson) -> Examples:
+    """All things of all pictures: the mean of the coarsest map in the box, and the label."""
     features, labels, owners = [], [], []
     for row in range(len(lesson.whole.pictures)):
         number, region = int(lesson.whole.pictures[row]), lesson.regions[row]
@@ -278,24 +274,11 @@ def _unknown(lesson: Lesson) -> Familiarity | None:
         if (region.width, region.height) != tuple(map(float, lesson.sizes[number])):
             continue
         boxes = truth.boxes[~truth.crowd]
-        if len(boxes):
-            corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
-            shares = (corners / np.array(lesson.sizes[number] * 2)).astype(np.float32)
-            features.append(look(lesson.whole.maps[-1][row].astype(np.float32), shares))
-            labels.append(truth.labels[~truth.crowd])
-            owners.append(np.full(len(boxes), lesson.groups[number]))
-    if not features or sum(map(len, features)) < LEAST_HITS:
-        return None
-    x, y, groups = np.concatenate(features), np.concatenate(labels), np.concatenate(owners)
-    folds = min(FOLDS, len(np.unique(groups)))
-    try:
-        plan = stratified_folds(np.zeros_like(y), groups, folds=folds) if folds > 1 else None
-        far = held_out_distances(x, y, plan) if plan is not None and plan.folds else np.zeros(0)
-        known = far[~np.isnan(far)]
-        if len(known) < LEAST_HITS:
-            return None
-        made = fit_familiarity(x)
-    except FitError:
-        return None
-    made = made.weighted(odds_weight=0.0, distance_weight=1.0, most_odds=UNBOUNDED)
-    return made.flagging(-float(np.quantile(known, KEPT_SHARE)))
+        corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+        shares = (corners / np.array(lesson.sizes[number] * 2)).astype(np.float32)
+        features.append(look(lesson.whole.maps[-1][row].astype(np.float32), shares))
+        labels.append(truth.labels[~truth.crowd])
+        owners.append(np.full(len(boxes), lesson.groups[number]))
+    return Examples(
+        np.concatenate(features), np.concatenate(labels), lesson.labels, np.concatenate(owners)
+    )

@@ -9,8 +9,10 @@ import pytest
 
 from graft.detection.scene import Answer, Scene
 from graft.model.v1 import evaluation_pb2 as pb
+from services.trainer.detection import training
 from services.trainer.detection.evaluation import evaluate
 from services.trainer.detection.training import Trained
+from services.trainer.detection.unknown import fit_known
 from services.trainer.evaluate.proto import Source
 from tests.support import blobs
 
@@ -48,6 +50,16 @@ def test_where_all_is_found_all_is_told() -> None:
     assert found.method == "cross-validation"
     assert found.evaluated_count == COUNT
     assert not found.HasField("accuracy")
+
+
+def test_what_is_flagged_as_unknown_is_told() -> None:
+    known = fit_known(training.things(blobs.lesson(COUNT)), seed=0)
+    found = report(replace(trained(), known=known))
+    assert found.unknown_check.measured_kept_share == pytest.approx(1 - found.unknown_rate)
+    assert 0 <= found.unknown_rate < 0.2
+    assert "flagged" in found.unknown_check.sentence
+    assert not found.unknown_check.HasField("auroc")  # two labels: none can be hidden
+    assert not report(trained()).HasField("unknown_check")
 
 
 def test_what_is_wrong_is_sorted_and_its_pictures_come_first() -> None:
