@@ -32,6 +32,10 @@ from graft.examples import ExampleSet
 from graft.reading import read_examples
 
 _SHOWN = 10
+_MEANT = (
+    "  macro F1: how well it does on all labels alike, 1 is perfect; log loss: 0 is sure and right,"
+    " more is worse; calibration error: how far its scores are from how often it is right"
+)
 SEVERAL = "an example counts as right when all its labels are answered and no other"
 
 
@@ -140,6 +144,7 @@ def _tell(scoring: Scoring) -> None:
         f"{micro}macro F1 {scoring.macro_f1:.3f}   log loss {scoring.log_loss:.3f}"
         f"   calibration error {scoring.ece:.3f}   unknown {scoring.unknown}"
     )
+    say(_MEANT)
     rows = [
         [label, one.count, _share(one.precision), _share(one.recall), f"{one.f1:.3f}"]
         for label, one in scoring.per_class.items()

@@ -53,9 +53,17 @@ def run_program(
 
 
 def _environ() -> Mapping[str, str]:
-    """This process's own, over the store of the suite that runs."""
+    """This process's own, over the store of the suite that runs.
+
+    Raises FailedPrecondition where an embedder elsewhere is named and its store is not.
+    """
     environ = dict(local_environ())
     if not environ.get("GRAFT_STORE"):
+        if named := environ.get("GRAFT_EMBEDDER"):
+            raise FailedPrecondition(
+                "this writes to the store of the embedder that GRAFT_EMBEDDER names: set"
+                f" GRAFT_STORE to that store, or run it in the embedder's pod. Received: {named!r}"
+            )
         run = live_run(environ)
         environ["GRAFT_STORE"] = run.store if run else make_plan(environ).store
     return environ

@@ -66,15 +66,16 @@ BackboneOption = Annotated[str, typer.Option(help="auto, or a name of `graft bac
 BudgetOption = Annotated[
     str,
     typer.Option(
-        help="How long the job may take: 60s, 2m, 1h. What would take longer, by estimate, is left"
-        " out and told. Only where it is given may the backbone be tuned, too."
+        help="How long the job may take: 60s, 2m, 1h; without it 60s, with texts or boxes 2m. What"
+        " would take longer, by estimate, is left out and told. For pictures, only where it is"
+        " given may the backbone be tuned, too."
     ),
 ]
 PrecisionOption = Annotated[
     float,
     typer.Option(
         help="Of a detector: the share of its boxes that shall be right, such as 0.9. Without it"
-        " wrong and missed ones are balanced (F1)."
+        " wrong and missed ones are balanced."
     ),
 ]
 WaitFlag = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the model.")]

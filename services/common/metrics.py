@@ -98,7 +98,7 @@ JOB_SECONDS: Final = Histogram(
 )
 STORE_FAILURES: Final = Counter(
     "graft_store_failures",
-    "Object store calls that failed, by operation",
+    "What the predictor could not load or look up in the object store, by operation",
     ("operation",),
     registry=REGISTRY,
 )

@@ -34,12 +34,15 @@ KEYS: Final = {
     "GRAFT_BACKBONES": "backbones to load before SERVING, separated by commas",
     "GRAFT_MAX_BATCH": "items in one device batch at most",
     "GRAFT_QUEUE_ITEMS": "items that may wait in the embedder",
+    "GRAFT_MAX_LOADED": "backbones and tuned models in the embedder's memory at once",
     "GRAFT_HEAD_CACHE_MIB": "memory for heads in the predictor",
     "GRAFT_MAX_QUEUED_JOBS": "training jobs that may wait",
     "AWS_ENDPOINT_URL": "the S3 server, http(s)://host:port",
     "AWS_ACCESS_KEY_ID": "its access key",
     "AWS_SECRET_ACCESS_KEY": "its secret key",
+    "AWS_SESSION_TOKEN": "its token, where keys are temporary",
     "AWS_REGION": "its region",
+    "SSL_CERT_FILE": "the authorities to trust, where its certificate is of one's own",
 }
 """Every variable that a service reads, and what it means; the manifests are checked against it."""
 
@@ -100,6 +103,7 @@ class Settings:
     backbones: tuple[str, ...]
     max_batch: int
     queue_items: int
+    max_loaded: int
     head_cache_mib: int
     max_queued_jobs: int
 
@@ -127,6 +131,7 @@ def read_settings(service: str, environ: Mapping[str, str]) -> Settings:
         backbones=tuple(name.strip() for name in names if name.strip()),
         max_batch=env.integer("GRAFT_MAX_BATCH", 32, low=1, high=1024),
         queue_items=env.integer("GRAFT_QUEUE_ITEMS", 1024, low=1, high=10**6),
+        max_loaded=env.integer("GRAFT_MAX_LOADED", 8, low=1, high=1024),
         head_cache_mib=env.integer("GRAFT_HEAD_CACHE_MIB", 256, low=1, high=10**6),
         max_queued_jobs=env.integer("GRAFT_MAX_QUEUED_JOBS", 1000, low=1, high=10**5),
     )

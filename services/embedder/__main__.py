@@ -73,6 +73,7 @@ class Embedder:
             Loader(store, Cache(settings.cache, store), self._options).load,
             self._workshop,
             queue_items=settings.queue_items,
+            max_loaded=settings.max_loaded,
             on_death=lambda: self.server.failed.set(),
         )
         servicer = EmbedderServicer(self.backbones, max_items=_max_items(settings))

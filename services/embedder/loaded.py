@@ -23,9 +23,6 @@ from services.embedder.preprocess import Preprocess, parse
 from services.embedder.sized import sized
 from services.embedder.texts import TextIntake
 
-MAX_LOADED = 8
-"""Backbones in memory at once; the least recently asked for goes, when it is idle."""
-
 MAX_NAMES = 256
 """Spellings of names that are remembered."""
 
@@ -49,7 +46,8 @@ class Backbones:
 
     A backbone that is asked for maps, or for another input size, is loaded once more for them,
     beside the one that answers vectors: who asks for none neither waits nor pays for it. Each
-    counts as one.
+    counts as one of the `max_loaded` in memory at once; the least recently asked for goes, when it
+    is idle.
 
     A bare name means what it meant when it was first asked for, until `refresh`. Should the batcher
     of one of them die, `on_death` is called. Lives in one event loop.
@@ -62,12 +60,14 @@ class Backbones:
         workshop: Workshop,
         *,
         queue_items: int,
+        max_loaded: int,
         on_death: Callable[[], None],
     ) -> None:
         self._store = store
         self._load_engine = load
         self._workshop = workshop
         self._queue_items = queue_items
+        self._max_loaded = max_loaded
         self._on_death = on_death
         self._reading = Bridge("catalogue", 2)
         self._loading = Bridge("load", 1)
@@ -156,13 +156,13 @@ class Backbones:
 
     async def _make_room(self) -> None:
         """Lets the least recently used idle backbone go when there are as many as may be."""
-        if len(self._tasks) < MAX_LOADED:
+        if len(self._tasks) < self._max_loaded:
             return
         loaded = [key for key, task in self._tasks.items() if _succeeded(task)]
         idle = (key for key in loaded if self._tasks[key].result().pipeline.inside == 0)
         key = next(idle, None)
         if key is None:
-            text = f"this embedder holds {MAX_LOADED} backbones, all busy; retry later"
+            text = f"this embedder holds {self._max_loaded} backbones, all busy; retry later"
             raise Unavailable(text, reason="OVERLOADED", retry_after_s=1.0)
         pipeline = self._tasks.pop(key).result().pipeline
         metrics.BACKBONES_LOADED.labels(pipeline.engine.name).dec()

@@ -215,6 +215,18 @@ def _selected(manifests: Manifests, labels: dict[str, str]) -> list[Document]:
     return [w for w in manifests.workloads() if labels.items() <= pod_labels(w).items()]
 
 
+def test_graft_reaches_the_embedder_through_its_policy(manifests: Manifests) -> None:
+    (policy,) = manifests.of_kind("NetworkPolicy")
+    (workload,) = _selected(manifests, policy["spec"]["podSelector"]["matchLabels"])
+    open_ports = ports_of(pod_of(workload)["containers"][0])
+    asked, scraped = policy["spec"]["ingress"]
+    allowed = asked["from"][0]["podSelector"]["matchLabels"]
+    callers = {name_of(one) for one in _selected(manifests, allowed)}
+    assert {"graft-trainer", "graft-predictor"} <= callers
+    assert [open_ports[one["port"]] for one in asked["ports"] + scraped["ports"]] == [50051, 9101]
+    assert "from" not in scraped
+
+
 def test_services_are_headless_and_lead_to_an_open_port(manifests: Manifests) -> None:
     for service in manifests.of_kind("Service"):
         assert service["spec"]["clusterIP"] == "None", name_of(service)

@@ -43,7 +43,12 @@ class Service:
         loader = Loader(self.store, Cache(folder / "cache", self.store), EngineOptions())
         self.workshop = Workshop(threads=1)
         self.backbones = Backbones(
-            self.store, loader.load, self.workshop, queue_items=40, on_death=lambda: None
+            self.store,
+            loader.load,
+            self.workshop,
+            queue_items=40,
+            max_loaded=8,
+            on_death=lambda: None,
         )
         self.server = server.Server(
             listen="127.0.0.1:0",

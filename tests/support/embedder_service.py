@@ -34,7 +34,12 @@ class Service:
         self.engine = FakeEngine()
         self.workshop = Workshop(threads=2)
         self.backbones = Backbones(
-            self.store, self._load, self.workshop, queue_items=40, on_death=lambda: None
+            self.store,
+            self._load,
+            self.workshop,
+            queue_items=40,
+            max_loaded=8,
+            on_death=lambda: None,
         )
         self.server = server.Server(
             listen="127.0.0.1:0",

@@ -208,7 +208,9 @@ def _bad_key(key: str, wanted: str) -> InvalidArgument:
 
 def _lacking(feature: str, url: str) -> FailedPrecondition:
     return FailedPrecondition(
-        f"the object store lacks {feature}; use a folder, or an S3 server that has it, got {url}"
+        f"the object store lacks {feature}; use a folder, or an S3 server that has it, got {url}",
+        reason="STORE_UNSUITABLE",
+        metadata={"lacks": feature},
     )
 
 

@@ -32,7 +32,12 @@ class Shelf:
         self.before: Callable[[], object] = lambda: None
         self.workshop = Workshop(threads=1)
         self.backbones = Backbones(
-            self.store, self._load, self.workshop, queue_items=16, on_death=lambda: None
+            self.store,
+            self._load,
+            self.workshop,
+            queue_items=16,
+            max_loaded=8,
+            on_death=lambda: None,
         )
 
     def _load(self, backbone: backbone_pb2.Backbone, maps: bool) -> Engine:
@@ -116,10 +121,8 @@ async def test_a_name_means_the_same_until_it_is_refreshed(shelf: Shelf) -> None
     assert (await shelf.backbones.get(f"backbones/tiny@{old.digest}")).backbone == old
 
 
-async def test_the_least_recently_used_one_goes_when_there_are_too_many(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(loaded_module, "MAX_LOADED", 2)
+async def test_the_least_recently_used_one_goes_when_there_are_too_many(shelf: Shelf) -> None:
+    shelf.backbones._max_loaded = 2
     digests = {name: enter(shelf.store, name).digest for name in ("a", "b", "c")}
     for name in ("a", "b", "a", "c"):
         await shelf.backbones.get(f"backbones/{name}")
@@ -129,8 +132,8 @@ async def test_the_least_recently_used_one_goes_when_there_are_too_many(
     assert shelf.loads == [f"backbones/{name}" for name in "abcb"]
 
 
-async def test_a_busy_one_does_not_go(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loaded_module, "MAX_LOADED", 1)
+async def test_a_busy_one_does_not_go(shelf: Shelf) -> None:
+    shelf.backbones._max_loaded = 1
     for name in ("a", "b"):
         enter(shelf.store, name)
     busy = await shelf.backbones.get("backbones/a")
@@ -185,10 +188,8 @@ async def test_maps_in_memory_are_bounded_by_their_bytes(
     assert (await found.pipeline.embed([data] * 3, ("map",))).vectors["map"].shape == (3, 8, 8, 8)
 
 
-async def test_an_idle_engine_of_maps_goes_like_any_other(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(loaded_module, "MAX_LOADED", 2)
+async def test_an_idle_engine_of_maps_goes_like_any_other(shelf: Shelf) -> None:
+    shelf.backbones._max_loaded = 2
     for name in ("a", "b"):
         enter(shelf.store, name)
     await shelf.backbones.get("backbones/a", maps=True)

@@ -54,8 +54,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 
 @pytest.fixture
-def up(suite: FakeSuite, run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+def up(suite: FakeSuite, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     """The same, where the fake suite is known by its addresses."""
+    monkeypatch.setenv("GRAFT_STORE", f"file://{tmp_path / 'store'}")
     for name in ("EMBEDDER", "TRAINER", "PREDICTOR"):
         monkeypatch.setenv(f"GRAFT_{name}", suite.server.address)
     return run

@@ -32,6 +32,15 @@ def test_what_it_prints_is_answered_and_what_it_tells_is_heard(program: Path) ->
     assert heard == ["0.5 half", "1.0 whole"]
 
 
+def test_the_store_of_an_embedder_elsewhere_is_not_guessed(
+    program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GRAFT_STORE")
+    monkeypatch.setenv("GRAFT_EMBEDDER", "embedder.example:50051")
+    with pytest.raises(FailedPrecondition, match=r"set GRAFT_STORE .* 'embedder.example:50051'"):
+        run_program(["program"], "it")
+
+
 def test_its_own_error_is_raised_with_its_reason(program: Path) -> None:
     program.write_text("import sys; sys.exit('DATA_LOSS: the file is gone')")
     with pytest.raises(FailedPrecondition, match=r"^the file is gone$") as caught:
