@@ -17,7 +17,7 @@ from graft.client.scored import BandScore, BoxScore, BoxScoring
 from graft.detection.average_precision import BANDS, AveragePrecision, average_precision
 from graft.detection.counts import tally
 from graft.detection.errors import ErrorCounts, count_errors
-from graft.detection.outcomes import outcomes
+from graft.detection.outcomes import outcomes_of_each
 from graft.detection.resampling import LEVEL, map50_range
 from graft.detection.scene import Answer, Scene, Truth
 from graft.errors import Conflict, InvalidArgument
@@ -149,8 +149,9 @@ def _answer(objects: Sequence[DetectedObject], index: Mapping[str, int]) -> Answ
 
 def _by_class(given: Sequence[Scene], found: AveragePrecision) -> Iterable[BoxScore]:
     halves, wholes = found.by_label(overlap=0.5), found.by_label()
-    for label, (ap50, ap50_95) in enumerate(zip(halves, wholes, strict=True)):
-        score = outcomes(given, label).at(_ALL)
+    judged = outcomes_of_each(given, len(halves))
+    for ap50, ap50_95, one in zip(halves, wholes, judged, strict=True):
+        score = one.at(_ALL)
         yield BoxScore(
             precision=score.precision,
             recall=score.recall,

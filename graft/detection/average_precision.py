@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from graft.detection.matching import match, ranked
 from graft.detection.overlap import areas, overlaps
-from graft.detection.scene import Floats, Scene
+from graft.detection.scene import Floats, Scene, bearing
 
 OVERLAPS: Final[Floats] = np.linspace(0.5, 0.95, 10)
 RECALLS: Final[Floats] = np.linspace(0.0, 1.0, 101)
@@ -72,9 +72,9 @@ def average_precision(scenes: Sequence[Scene], labels: int) -> AveragePrecision:
     shape = (labels, len(BANDS), len(MOST), len(OVERLAPS))
     precision, recall = np.full(shape, np.nan), np.full(shape, np.nan)
     things = np.zeros(shape[:2], np.int64)
-    for label in range(labels):
+    for label, pictures in enumerate(bearing(scenes, labels)):
         for number, (low, high) in enumerate(BANDS.values()):
-            found = [_look(scene, label, low, high) for scene in scenes]
+            found = [_look(scenes[picture], label, low, high) for picture in pictures]
             things[label, number] = sum(one.things for one in found)
             if not things[label, number]:
                 continue

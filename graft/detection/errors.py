@@ -86,7 +86,7 @@ def sort_scene(scene: Scene, thresholds: Floats) -> Sorted:
     near[:, scene.truth.crowd] = 0.0
     missed = ~scene.truth.crowd
     findings: list[Finding] = []
-    for label in range(len(thresholds)):
+    for label in np.unique(scene.answer.labels).tolist():
         judged = judge(scene, label)
         given = judged.scores >= thresholds[label]
         for number, taken in zip(judged.numbers[given], judged.taken[given], strict=True):

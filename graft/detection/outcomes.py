@@ -9,7 +9,7 @@ import numpy as np
 
 from graft.detection.matching import judge
 from graft.detection.overlap import Bools
-from graft.detection.scene import Floats, Scene
+from graft.detection.scene import Floats, Scene, bearing
 from graft.scores import ClassScore, class_score
 
 
@@ -30,6 +30,14 @@ class Outcomes:
         """Precision, recall and F1 where answers are given from a threshold on."""
         given = self.scores >= threshold
         return class_score(int(self.hits[given].sum()), int(given.sum()), self.things)
+
+
+def outcomes_of_each(scenes: Sequence[Scene], labels: int) -> list[Outcomes]:
+    """Judge the answers of each of `labels` labels to all pictures."""
+    return [
+        outcomes([scenes[number] for number in pictures], label)
+        for label, pictures in enumerate(bearing(scenes, labels))
+    ]
 
 
 def outcomes(scenes: Sequence[Scene], label: int) -> Outcomes:

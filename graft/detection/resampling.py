@@ -18,7 +18,7 @@ import numpy as np
 from graft.detection.average_precision import MOST, RECALLS
 from graft.detection.matching import judge, ranked
 from graft.detection.overlap import Bools
-from graft.detection.scene import Floats, Indices, Scene
+from graft.detection.scene import Floats, Indices, Scene, bearing
 from graft.scores import Z_95, wilson_interval
 
 DRAWS: Final = 400
@@ -75,8 +75,10 @@ def map50_of_draws(scenes: Sequence[Scene], labels: int, times: Indices) -> Floa
     """The mean average precision at IoU 0.5 [b] of draws that have each picture so many `times`
     [b, n]; NaN for a draw without a thing. The answers are matched once for all draws."""
     total, known = np.zeros(len(times)), np.zeros(len(times))
-    for label in range(labels):
-        found = _of_label(scenes, label, times)
+    for label, pictures in enumerate(bearing(scenes, labels)):
+        if not pictures:
+            continue
+        found = _of_label([scenes[n] for n in pictures], label, times[:, pictures])
         there = ~np.isnan(found)
         total[there] += found[there]
         known += there

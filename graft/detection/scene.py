@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,6 +55,16 @@ class Scene:
 
     truth: Truth
     answer: Answer
+
+
+def bearing(scenes: Sequence[Scene], labels: int) -> list[list[int]]:
+    """For each of `labels` labels the pictures that show a thing or an answer of it, as places in
+    `scenes`, ascending. The others tell nothing of that label, and with many labels are most."""
+    found: list[list[int]] = [[] for _ in range(labels)]
+    for number, scene in enumerate(scenes):
+        for label in np.union1d(scene.truth.labels, scene.answer.labels).tolist():
+            found[label].append(number)
+    return found
 
 
 def _boxes(boxes: list[tuple[float, float, float, float]]) -> Boxes:

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.detection.outcomes import Outcomes, outcomes
+from graft.detection.outcomes import Outcomes, outcomes_of_each
 from graft.detection.resampling import map50
 from graft.detection.scene import Answer, Scene, Truth
 from graft.detection.threshold import Choice, Curve
@@ -215,7 +215,7 @@ def _calibrated(
     """The detector with a curve, thresholds and a sense of the unknown; the scenes with scores on
     that curve. The draft's curve leaves scores as they are."""
     labels = len(detector.labels)
-    judged = [outcomes(scenes, label) for label in range(labels)]
+    judged = outcomes_of_each(scenes, labels)
     everything = pooled(judged)
     curve = (1.0, 0.0)
     if everything.hits.sum() >= LEAST_HITS and not everything.hits.all():
@@ -249,7 +249,7 @@ def thresholds_of(
     """From which score on a box of each label is meant, `[c]`: where F1 is best, or with a
     `precision` where that share of them is right, if any score brings it; a label with few things
     takes that of all together."""
-    judged = [outcomes(scenes, label) for label in range(labels)]
+    judged = outcomes_of_each(scenes, labels)
     common = _chosen(Curve.of(pooled(judged)), precision)
     usual = NO_THRESHOLD if common is None else common.threshold
     found = np.full(labels, usual, np.float32)

@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graft.detection import outcomes as outcomes_module
+from graft.detection.matching import Judgement, judge
 from graft.detection.outcomes import Outcomes, outcomes
 from graft.detection.scene import Answer, Scene, Truth
 from graft.detection.threshold import Curve
@@ -105,3 +107,29 @@ def test_no_score_that_occurs_beats_the_best_f1(rows: list[tuple[int, bool]], mo
     else:
         assert best.f1 == pytest.approx(max(every))
         assert found.at(best.threshold).f1 == pytest.approx(best.f1)
+
+
+def test_each_label_is_judged_where_it_is_borne_and_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    labels = 40
+    rng = np.random.default_rng(0)
+    scenes = []
+    for number in range(labels):
+        own, other = number % (labels // 2), int(rng.integers(0, labels // 2))
+        answer = Answer.of([HERE, THERE], [own, other], [1, 0.5])
+        scenes.append(Scene(Truth.of([HERE], [own]), answer))
+    wanted = [outcomes_module.outcomes(scenes, label) for label in range(labels)]
+    seen: list[int] = []
+
+    def judged(scene: Scene, label: int) -> Judgement:
+        seen.append(label)
+        return judge(scene, label)
+
+    monkeypatch.setattr(outcomes_module, "judge", judged)
+    found = outcomes_module.outcomes_of_each(scenes, labels)
+    assert len(seen) <= 2 * len(scenes)
+    for one, same in zip(found, wanted, strict=True):
+        assert np.array_equal(one.scores, same.scores)
+        assert np.array_equal(one.hits, same.hits)
+        assert one.things == same.things
