@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,7 @@ _PRELOADED = (TiffImagePlugin, WebPImagePlugin)
 MAX_PIXELS_SUPPORTED = 89_478_485
 
 _JPEG = b"\xff\xd8"
+_SCAN = b"\xff\xda"
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -96,12 +98,16 @@ class ImageInfo:
 
 DEFAULT_LIMITS = ImageLimits()
 
+MAX_SCANS: Final = 500
+"""Passes over the pixels of one progressive JPEG; encoders make about a dozen. Each costs as much
+as a picture, however few bytes it has, so that a small file could take a decoder for hours."""
+
 
 def inspect(data: bytes, *, limits: ImageLimits = DEFAULT_LIMITS) -> ImageInfo:
     """Reads the header only; raises what `decode` raises for it."""
     with _translated(data, limits), _open(data, limits) as image:
         width, height = image.size
-        if _orientation(image) >= 5:
+        if image.format != "TIFF" and _orientation(image) >= 5:  # that of a TIFF is upright
             width, height = height, width
         frames = 2 if getattr(image, "is_animated", False) else 1
         return ImageInfo(_format(image), width, height, frames)
@@ -155,6 +161,9 @@ def _open(data: bytes, limits: ImageLimits) -> Image.Image:
         raise _undecodable("an image is empty; send the bytes of a whole file", "0 bytes")
     if len(data) > limits.max_bytes:
         raise _too_large("bytes", limits.max_bytes, "save it smaller", f"{len(data)} bytes")
+    # In coded data 0xff is followed by 0 or a restart: what is counted are markers, and previews.
+    if data.startswith(_JPEG) and (scans := data.count(_SCAN)) > MAX_SCANS:
+        raise _too_large("scans", MAX_SCANS, "save it as a plain JPEG", f"{scans} scans")
     image = Image.open(io.BytesIO(data), formats=FORMATS)
     width, height = image.size
     if width * height > limits.max_pixels:

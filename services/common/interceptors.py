@@ -24,6 +24,9 @@ from services.common import metrics, telemetry
 _LOG = logging.getLogger(__name__)
 
 RETRY_ELSEWHERE_S: Final = 0.1
+MAX_TEXT_BYTES: Final = 1_000
+MAX_DATUM_BYTES: Final = 250
+"""Of the text of an error that is sent, and of each of its metadata."""
 _Details = grpc.HandlerCallDetails
 _Continuation = Callable[[_Details], Awaitable[Any]]
 
@@ -125,9 +128,31 @@ def _as_graft(error: Exception) -> GraftError:
     )
 
 
+def _fitting(error: GraftError) -> GraftError:
+    """An error whose texts fit in the trailers of a call, which gRPC limits to 8 KiB: what a caller
+    sent may be told in it, and comes back four times."""
+    return type(error)(
+        _cut(error.message, MAX_TEXT_BYTES),
+        reason=error.reason,
+        field=_cut(error.field, MAX_DATUM_BYTES),
+        metadata={key: _cut(text, MAX_DATUM_BYTES) for key, text in error.metadata.items()},
+        retry_after_s=error.retry_after_s,
+    )
+
+
+def _cut(text: str, most: int) -> str:
+    """Its beginning, which names the item, and its end, which tells what came."""
+    raw = text.encode(errors="replace")
+    if len(raw) <= most:
+        return text
+    head, tail = raw[: 2 * most // 3], raw[-most // 4 :]
+    return f"{head.decode(errors='ignore')} ... {tail.decode(errors='ignore')}"
+
+
 async def _abort(
     context: grpc.aio.ServicerContext[Any, Any], error: GraftError, identity: str
 ) -> None:
+    error = _fitting(error)
     trailing = (
         (REQUEST_ID_KEY, identity),
         (STATUS_KEY, to_status(error).SerializeToString()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from graft.common.v1 import info_service_pb2
-from graft.errors import GraftError, InvalidArgument, ResourceExhausted
+from graft.errors import GraftError, InvalidArgument, ResourceExhausted, Unavailable
 from graft.names import parse_servable
 from graft.predictor.v1 import predictor_service_pb2 as pb
 from graft.predictor.v1 import predictor_service_pb2_grpc
@@ -19,6 +19,9 @@ NAME: Final = "graft.predictor.v1.PredictorService"
 
 MAX_MODELS: Final = 100
 """Models that one PredictMany may ask."""
+
+STARTING_S: Final = 1.0
+"""After so long a caller may try again, while the limits of the embedder are not known yet."""
 
 
 class PredictorServicer(predictor_service_pb2_grpc.PredictorServiceServicer):
@@ -83,7 +86,14 @@ class PredictorServicer(predictor_service_pb2_grpc.PredictorServiceServicer):
         return await self._threads.run(catalogue.list_models, self._store, request)
 
     def _check_items(self, count: int) -> None:
-        _check_count(count, self._info.max_items_per_request, "items")
+        limit = self._info.max_items_per_request
+        if not limit:
+            raise Unavailable(
+                "this predictor is starting and waits for the store and the embedder; retry",
+                reason="NOT_SERVING",
+                retry_after_s=STARTING_S,
+            )
+        _check_count(count, limit, "items")
 
 
 def _check_count(count: int, limit: int, field: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import uuid
 from pathlib import Path
@@ -72,6 +73,8 @@ class Cache:
             shutil.rmtree(folder, ignore_errors=True)
             self._fill(folder, backbone)
             self._prune(keep=folder)
+        else:
+            os.utime(folder)  # what is in use is not the next to go
         return folder
 
     def _fill(self, folder: Path, backbone: backbone_pb2.Backbone) -> None:
@@ -97,10 +100,17 @@ class Cache:
             raise _lost(prefix + damaged, "does not match its digest")
 
     def _prune(self, *, keep: Path) -> None:
-        others = [path for path in self._folder.iterdir() if path != keep]
-        others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-        for path in others[MAX_CACHED - 1 :]:
+        others = [(_used(path), path) for path in self._folder.iterdir() if path != keep]
+        for _, path in sorted(others, reverse=True)[MAX_CACHED - 1 :]:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _used(path: Path) -> float:
+    """When a copy was last fetched, or 0 where another process has just removed it."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _move(partial: Path, folder: Path) -> None:

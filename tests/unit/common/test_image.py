@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 from graft.errors import GraftError, InvalidArgument, ResourceExhausted
 from services.common.image import (
     FORMATS,
+    MAX_SCANS,
     ImageLimits,
     decode,
     decode_picture,
@@ -118,6 +119,26 @@ def test_a_size_hint_shrinks_a_jpeg_but_never_below_it() -> None:
 def test_inspect_tells_what_the_header_says() -> None:
     info = inspect(turned(picture(40, 24), "JPEG", 6))
     assert (info.format, info.width, info.height, info.frames) == ("JPEG", 24, 40, 1)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_inspect_tells_the_size_upright(kind: str, orientation: int) -> None:
+    data = turned(picture(50, 30), kind, orientation)
+    height, width, _ = decode(data).shape
+    info = inspect(data)
+    assert (info.width, info.height) == (width, height)
+
+
+def test_a_jpeg_of_very_many_scans_is_refused_before_it_is_decoded() -> None:
+    data = encode(picture(60, 40), "JPEG", progressive=True)
+    assert decode(data).shape == (40, 60, 3)
+    last = data.rindex(b"\xff\xda")
+    scan = data[last : data.rindex(b"\xff\xd9")]
+    bomb = data[:last] + scan * MAX_SCANS + b"\xff\xd9"
+    for call in (decode, inspect):
+        with pytest.raises(ResourceExhausted, match=r"limit of 500 scans; save it as a plain JPEG"):
+            call(bomb)
 
 
 @pytest.mark.parametrize("kind", FORMATS)

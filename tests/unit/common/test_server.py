@@ -43,6 +43,12 @@ class Toy(embedder_service_pb2_grpc.EmbedderServiceServicer):
             raise RuntimeError("a secret of the server")
         if request.name == "limit":
             raise errors.Unavailable("busy. Received: 9", reason="OVERLOADED", retry_after_s=0.5)
+        if request.name.startswith("long"):
+            raise errors.InvalidArgument(
+                f"a name is short. Received: {request.name}",
+                field="name",
+                metadata={"name": request.name, "again": request.name},
+            )
         if request.name == "hold":
             self.entered.set()
             await self.gate.wait()
@@ -127,6 +133,19 @@ async def test_an_error_of_ours_arrives_whole(toy: Any) -> None:
     assert isinstance(error, errors.Unavailable)
     assert (error.reason, error.retry_after_s) == ("OVERLOADED", 0.5)
     assert str(error) == "busy. Received: 9"
+
+
+@pytest.mark.parametrize("letter", ["x", "\u00fc", "\u65e5"])
+async def test_an_error_about_something_long_arrives_with_its_reason(toy: Any, letter: str) -> None:
+    _, server, channel = toy
+    stub = embedder_service_pb2_grpc.EmbedderServiceStub(channel)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.GetBackbone(ask("long " + letter * 20_000 + " end"), timeout=20)
+    error = from_rpc_error(caught.value, target=server.address)
+    assert isinstance(error, errors.InvalidArgument)
+    assert (error.reason, error.field) == ("INVALID_ARGUMENT", "name")
+    assert str(error).startswith("a name is short. Received: long ")
+    assert str(error).endswith(" end")
 
 
 async def test_a_bug_is_internal_and_tells_no_secret(

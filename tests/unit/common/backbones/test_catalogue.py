@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -130,3 +132,16 @@ def test_the_cache_keeps_so_many_and_no_more(
     kept = list((tmp_path / "cache" / "backbones").iterdir())
     assert len(kept) == 3
     assert folders[-1] in kept
+
+
+def test_what_was_fetched_last_is_kept_however_old_its_copy_is(
+    store: Store, tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue, "MAX_CACHED", 2)
+    tail, other, trunk = (stored(store, tmp_path, content=b"%d" % n) for n in range(3))
+    folders = [cache.fetch(backbone) for backbone in (tail, other)]
+    for age, folder in zip((200, 100), folders, strict=True):
+        os.utime(folder, (time.time() - age,) * 2)
+    cache.fetch(tail)
+    kept = {cache.fetch(trunk), folders[0]}
+    assert set((tmp_path / "cache" / "backbones").iterdir()) == kept
