@@ -189,8 +189,10 @@ def test_a_server_without_conditions_fails_the_probe() -> None:
 
     with _memory_server() as endpoint:
         settings = read_s3_settings(f"s3://{BUCKET}/x", _environ(endpoint))
-        with S3Store(settings) as store, pytest.raises(FailedPrecondition, match="If-None-Match"):
+        lacking = pytest.raises(FailedPrecondition, match="If-None-Match")
+        with S3Store(settings) as store, lacking as caught:
             store.probe()
+        assert (caught.value.reason, *caught.value.metadata) == ("STORE_UNSUITABLE", "lacks")
 
 
 @contextmanager
