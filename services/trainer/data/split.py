@@ -11,6 +11,7 @@ Sechidis, Tsoumakas and Vlahavas, 2011, "On the stratification of multi-label da
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,6 +109,23 @@ def stratified_sample(y: NDArray[Any], count: int, rng: np.random.Generator) -> 
     rank = np.arange(len(y)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     wanted = np.maximum(2, np.ceil(sizes * (count / len(y)))).astype(np.int64)
     return np.sort(order[rank < wanted[y[order]]])
+
+
+def stratified_groups(
+    y: NDArray[Any], groups: Indices, count: int, rng: np.random.Generator
+) -> Indices:
+    """The examples of whole groups `[n]`, about `count`, ascending: of the groups of each class a
+    random part of like share, two at least where it has them; all where there are no more."""
+    if len(y) <= count:
+        return np.arange(len(y))
+    if y.ndim == 2:
+        unit, counts = _several_units(y, groups)
+        owner, kinds = np.arange(len(counts)), counts > 0
+    else:  # each class that a group has, so that a class in the minority everywhere is not lost
+        unit, classes = np.unique(groups, return_inverse=True)[1].reshape(-1), int(y.max()) + 1
+        owner, kinds = np.divmod(np.unique(unit * classes + y), classes)
+    some = stratified_sample(kinds, math.ceil(count * len(kinds) / len(y)), rng)
+    return np.flatnonzero(np.isin(unit, owner[some]))
 
 
 def _several_sample(borne: NDArray[np.bool_], count: int, shuffled: Indices) -> Indices:

@@ -2,7 +2,8 @@
 
 Discriminant analysis needs sums only, so that memory does not grow with the examples and time grows
 in proportion. A few thousand examples that had no part in the comparison are held out of the first
-sums, and added for the delivered head.
+sums, and added for the delivered head. Nothing that is nearly the same as one of them is compared
+on, or in the first sums.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 from services.common.heads.base import Calibration, Floats, log_softmax
 from services.common.heads.head import Head
 from services.common.heads.linear import LinearHead
-from services.trainer.data.split import stratified_sample
+from services.trainer.data.split import stratified_groups, stratified_sample
 from services.trainer.fitters.base import FitError, Indices, LinearFit, Truth, several
 from services.trainer.fitters.lda import SHRINKAGES, Moments, fit_lda
 from services.trainer.search.bank import Bank
@@ -34,8 +35,8 @@ MAX_HELD_SCORES: Final = 30_000_000
 
 @dataclass(frozen=True)
 class Division:
-    """`compared`: what candidates are tried on; `held_out`: what the sums are tried on; disjoint,
-    ascending."""
+    """`compared`: what candidates are tried on; `held_out`: what the sums are tried on, whole
+    groups of which none is among those of `compared`; ascending."""
 
     compared: Indices
     held_out: Indices
@@ -52,16 +53,29 @@ class Fitted:
     seconds: float
 
 
-def divide(y: Truth, seed: int, compared: int) -> Division:
+def divide(y: Truth, groups: Indices, seed: int, compared: int) -> Division:
     """About `compared` examples of classes `y` `[n]`, or with labels `[n, c]`, of each class a part
-    of like share and two at least, and up to MAX_HELD_OUT others."""
+    of like share and two at least, and up to MAX_HELD_OUT examples of other `groups` `[n]`."""
     rng = np.random.default_rng([seed, 5])
-    taken = stratified_sample(y, compared, rng)
+    some = stratified_groups(y, groups, compared, rng)
+    taken = some[stratified_sample(y[some], compared, rng)]  # where they are of large groups
     classes = y.shape[1] if several(y) else int(y.max()) + 1
-    rest = np.setdiff1d(np.arange(len(y)), taken)
+    rest = np.setdiff1d(np.arange(len(y)), some)
     most = min(MAX_HELD_OUT, MAX_HELD_SCORES // classes, len(rest) // 2)
-    held = np.sort(rng.choice(rest, most, replace=False))
-    return Division(taken, held)
+    return Division(taken, rest[_whole_groups(groups[rest], most, rng)])
+
+
+def _whole_groups(groups: Indices, most: int, rng: np.random.Generator) -> Indices:
+    """The examples of random groups `[n]`, ascending: as many as come to `most` examples, one after
+    the other where it fits."""
+    unit, sizes = np.unique(groups, return_inverse=True, return_counts=True)[1:]
+    kept = np.zeros(len(sizes), np.bool_)
+    for number in rng.permutation(len(sizes)).tolist():
+        kept[number] = sizes[number] <= most
+        most -= int(sizes[number]) if kept[number] else 0
+        if most <= 0:
+            break
+    return np.flatnonzero(kept[unit.reshape(-1)])
 
 
 def fit_all(
@@ -72,7 +86,10 @@ def fit_all(
     check: Callable[[], None],
 ) -> Fitted | None:
     """The head fitted to all examples in the features of `rival`, the best of the comparison; None
-    where the rival answers the held-out examples better. `check` is called between chunks."""
+    where the rival answers the held-out examples better, or there are none. `check` is called
+    between chunks."""
+    if not len(part.held_out):
+        return None
     began = time.perf_counter()
     y = bank.y[part.held_out]
     learned = np.setdiff1d(np.arange(len(bank.y)), part.held_out)

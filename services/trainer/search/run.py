@@ -117,6 +117,17 @@ def search(
     settings = settings or SearchSettings()
     if len(bank.y) > MAX_COMPARED:
         return _search_many(bank, settings, progress, cancelled, enough)
+    return _compare(bank, settings, progress, cancelled, enough)
+
+
+def _compare(
+    bank: Bank,
+    settings: SearchSettings,
+    progress: Callable[[int, int], None],
+    cancelled: Callable[[], bool],
+    enough: Callable[[], bool],
+) -> SearchResult:
+    """The search where all examples are compared on."""
     check(bank.examples(bank.last))
     plan = stratified_folds(
         bank.y, bank.groups, folds=FOLDS, repeats=_repeats(len(bank.y)), seed=settings.seed
@@ -147,14 +158,8 @@ def _search_many(
 ) -> SearchResult:
     """Compares on a part of the examples, then fits what was found to all of them (see `many`);
     where an example may bear several labels it is left at the part."""
-    part = many.divide(bank.y, settings.seed, MAX_COMPARED)
-    found = search(
-        bank.part(part.compared),
-        settings,
-        progress=progress,
-        cancelled=cancelled,
-        enough=enough,
-    )
+    part = many.divide(bank.y, bank.groups, settings.seed, MAX_COMPARED)
+    found = _compare(bank.part(part.compared), settings, progress, cancelled, enough)
     if bank.several:
         used = part_only(len(part.compared), len(bank.y))
         return replace(found, kept=part.compared, notes=(*found.notes, used))
