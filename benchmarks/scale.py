@@ -61,6 +61,7 @@ def _measure(examples: int, classes: int) -> dict[str, float]:
     subject = Subject(
         found=found,
         bank=bank,
+        alike=bank.groups,
         backbone=backbone_pb2.Backbone(),
         sources=[Source(str(number), "") for number in range(examples)],
         data=evaluation_pb2.DataSummary(),

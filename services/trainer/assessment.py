@@ -23,7 +23,7 @@ from services.trainer import heat
 from services.trainer.data.sketch import Sketches
 from services.trainer.evaluate import heat_maps
 from services.trainer.evaluate.decisions import decisions
-from services.trainer.evaluate.duplicate_findings import duplicate_findings
+from services.trainer.evaluate.duplicate_findings import Groups, duplicate_findings
 from services.trainer.evaluate.findings import (
     baseline_findings,
     held_out_findings,
@@ -53,12 +53,15 @@ LEFT_OUT: Final = (
 
 @dataclass(frozen=True)
 class Subject:
-    """What is assessed. `left_s`: seconds left of the budget; `tick` may raise to stop the job.
-    `sketches` of all pictures are for the shortcuts, `ask` and `contents` for the heat maps, which
-    are left out without them. `unknown`: where it is known, as it must be on a tuned tail."""
+    """What is assessed. `alike` `[n]`: a group for each example, shared by those that are nearly
+    the same; the groups of the bank are what was held out together. `left_s`: seconds left of the
+    budget; `tick` may raise to stop the job. `sketches` of all pictures are for the shortcuts,
+    `ask` and `contents` for the heat maps, which are left out without them. `unknown`: where it is
+    known, as it must be on a tuned tail."""
 
     found: SearchResult
     bank: Bank
+    alike: Indices
     backbone: backbone_pb2.Backbone
     sources: list[Source]
     data: pb.DataSummary
@@ -132,6 +135,7 @@ def _kept(subject: Subject) -> Subject:
     return replace(
         subject,
         bank=subject.bank.part(kept),
+        alike=subject.alike[kept],
         sources=[subject.sources[number] for number in kept],
         contents=contents and (lambda rows: contents([int(kept[row]) for row in rows])),
     )
@@ -171,11 +175,7 @@ def _add_unknown(evaluation: pb.Evaluation, subject: Subject, unknown: Unknown) 
 def _findings(evaluation: pb.Evaluation, subject: Subject) -> None:
     found = subject.found
     evaluation.MergeFrom(outlier_findings(found.examples, subject.sources))
-    bank = subject.bank
-    noun_ = noun(subject.data)
-    evaluation.MergeFrom(
-        duplicate_findings(bank.groups, bank.y, bank.labels, subject.sources, noun_)
-    )
+    evaluation.MergeFrom(_duplicates(subject, subject.bank.y, subject.bank.labels))
     if found.held_out is not None:
         evaluation.MergeFrom(
             held_out_findings(
@@ -254,10 +254,12 @@ def _several_duplicates(evaluation: pb.Evaluation, subject: Subject) -> None:
         ", ".join(bank.labels[label] for label in np.flatnonzero(borne)) or "no label"
         for borne in sets
     ]
-    found = duplicate_findings(
-        bank.groups, kind.reshape(-1), names, subject.sources, noun(subject.data)
-    )
-    evaluation.MergeFrom(found)
+    evaluation.MergeFrom(_duplicates(subject, kind.reshape(-1), names))
+
+
+def _duplicates(subject: Subject, y: Indices, labels: Sequence[str]) -> pb.Evaluation:
+    groups = Groups(subject.alike, subject.bank.groups)
+    return duplicate_findings(groups, y, labels, subject.sources, noun(subject.data))
 
 
 _PARTS: Final = (_findings, _learning_curve, _shortcuts, _baselines, _heat_maps)

@@ -18,11 +18,15 @@ from graft.names import DatasetName
 from graft.trainer.v1 import training_job_pb2 as pb
 from services.common.store import Store
 from services.trainer.data.catalogue import Catalogue, Snapshot
-from services.trainer.data.near_duplicates import Pairs, with_something_to_hold_out
+from services.trainer.data.near_duplicates import (
+    Pairs,
+    all_alike,
+    with_something_to_hold_out,
+)
 from services.trainer.data.near_items import Seen, near_items
 from services.trainer.data.rows import BOTH, IMAGE, MODALITIES, PARTS, TEXT, Row
 from services.trainer.data.sketch import Sketches
-from services.trainer.data.summary import summarise
+from services.trainer.data.summary import summarise, warning_of_copies
 from services.trainer.evaluate.proto import Source
 from services.trainer.fitters.base import Truth
 from services.trainer.glimpses import Glimpse, excerpt, thumbnail
@@ -152,14 +156,18 @@ class Material:
         return self.catalogue.sketches(name, version, self.numbers)
 
     @cached_property
-    def groups(self) -> Indices:
+    def alike(self) -> Indices:
         """A group for each example, `[n]`: those that are nearly the same share one.
 
         Exact copies were left out at import.
         """
-        project = self.snapshot.name.project
-        found = grouped(self.store, project, self.keys, self._near)
-        return with_something_to_hold_out(found, self.members)
+        return grouped(self.store, self.snapshot.name.project, self.keys, self._near)
+
+    @cached_property
+    def groups(self) -> Indices:
+        """What is held out together: the groups that are `alike`, but for labels of which nothing
+        could be held out then."""
+        return with_something_to_hold_out(self.alike, self.members)
 
     def _near(self) -> Pairs:
         name, version = self.snapshot.name, self.snapshot.version
@@ -205,8 +213,13 @@ class Material:
         return [Source(row.path, row.key.hex()) for row in self.rows]
 
     def summary(self) -> evaluation_pb2.DataSummary:
-        """What the whole version holds."""
-        return summarise(self.snapshot.rows, self.snapshot.sorting)
+        """What the whole version holds, and which labels it has copies alone of."""
+        found = summarise(self.snapshot.rows, self.snapshot.sorting)
+        copied = all_alike(self.alike, self.members)
+        if copied:
+            counts = {self.labels[number]: len(self.members[number]) for number in copied}
+            found.warnings.append(warning_of_copies(counts))
+        return found
 
     def glimpses(self, shown: Mapping[str, int]) -> dict[str, Glimpse]:
         """What the report shows of the examples with these SHA-256, by SHA-256: a picture has at

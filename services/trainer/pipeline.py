@@ -131,6 +131,7 @@ def _assess(
     subject = Subject(
         found=tuned.found,
         bank=seen.bank,
+        alike=material.alike,
         backbone=seen.backbone,
         sources=material.sources(),
         data=material.summary(),

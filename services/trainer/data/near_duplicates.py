@@ -82,19 +82,28 @@ def groups(pairs: Pairs, count: int) -> Indices:
 
 
 def with_something_to_hold_out(group: Indices, classes: Sequence[Indices]) -> Indices:
-    """The groups `[n]`, but those of a class of three or more in a single group taken apart;
-    `classes` has the members of each.
+    """The groups `[n]`, but the classes that are `all_alike` taken apart; `classes` has the members
+    of each.
 
     Drawings of one sign look so alike that all may pass for copies of one; the class could then
     never be held out, and nothing would be known of it.
     """
     apart = group.copy()
     fresh = int(group.max(initial=-1)) + 1
-    for members in classes:
-        if len(members) > 2 and len(np.unique(group[members])) == 1:
-            apart[members] = fresh + np.arange(len(members))
-            fresh += len(members)
+    for number in all_alike(group, classes):
+        members = classes[number]
+        apart[members] = fresh + np.arange(len(members))
+        fresh += len(members)
     return apart
+
+
+def all_alike(group: Indices, classes: Sequence[Indices]) -> list[int]:
+    """The classes of three or more that are in a single one of the groups `[n]`."""
+    return [
+        number
+        for number, members in enumerate(classes)
+        if len(members) > 2 and len(np.unique(group[members])) == 1
+    ]
 
 
 def leaks(pairs: Pairs, train: int, test: int) -> Indices:

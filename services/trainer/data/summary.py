@@ -165,6 +165,22 @@ def warnings_about(counts: dict[str, int], *, several: bool = False) -> list[str
     return found
 
 
+def warning_of_copies(counts: dict[str, int]) -> str:
+    """What to say where all examples of some labels look like copies of one; `counts` has how many
+    each of them has, one label at least."""
+    what = (
+        "all {1} examples of {0} look like copies of one".format(*next(iter(counts.items())))
+        if len(counts) == 1
+        else f"all examples of each of {len(counts)} classes look like copies of one"
+        f" ({_named(counts)})"
+    )
+    whose = "its" if len(counts) == 1 else "their"
+    return (
+        f"{what}; they were held out from each other, so that {whose} figures may be far too good:"
+        " add others that differ"
+    )
+
+
 def _classes(count: int) -> str:
     return "1 class has" if count == 1 else f"{count} classes have"
 

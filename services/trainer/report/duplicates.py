@@ -51,7 +51,8 @@ def duplicates(evaluation: pb.Evaluation, glimpses: Mapping[str, Glimpse]) -> st
     lead = (
         f"{count(len(groups), 'group')} of {nouns} nearly the same: {how}. When the model was"
         " tested, each group was either learnt from or asked about as a whole, so that no answer"
-        f" was a memory. Do the same with {nouns} of your own that you test it on."
+        f" was a memory, unless the group says otherwise. Do the same with {nouns} of your own that"
+        " you test it on."
     )
     body = "".join(_group(group, glimpses) for group in groups[:MAX_GROUPS])
     rest = [_line(group) for group in groups[MAX_GROUPS:]]

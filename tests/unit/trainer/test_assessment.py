@@ -34,6 +34,7 @@ def subject(bank: Bank) -> Subject:
     return Subject(
         found=search(bank),
         bank=bank,
+        alike=bank.groups,
         backbone=backbone_pb2.Backbone(name="backbones/b"),
         sources=[Source(f"{n}.png", f"{n:064x}") for n in range(N)],
         data=pb.DataSummary(example_count=N),
@@ -79,7 +80,7 @@ def test_of_several_labels_scores_are_told_and_what_is_left_out_is_said() -> Non
     data, backbone = pb.DataSummary(example_count=N), backbone_pb2.Backbone(name="backbones/b")
     left = (lambda: 0.0, lambda: 1e9)
     for left_s in left:
-        assessed = assess(Subject(search(bank), bank, backbone, sources, data, 0, left_s))
+        assessed = assess(Subject(search(bank), bank, groups, backbone, sources, data, 0, left_s))
         found = assessed.evaluation
         assert found.several_labels
         assert found.accuracy.estimate > 0.4
@@ -96,6 +97,20 @@ def test_of_several_labels_scores_are_told_and_what_is_left_out_is_said() -> Non
     (group,) = found.near_duplicates
     assert [one.path for one in group.members] == ["0.png", "1.png"]
     assert not group.labels_differ
+
+
+def test_copies_that_were_held_out_from_each_other_are_told(
+    subject: Subject,
+) -> None:
+    """The examples of the first class look like copies of one, and were taken apart."""
+    assert subject.bank.groups.tolist() == list(range(N))
+    alike = np.where(subject.bank.y == 0, N, np.arange(N))
+    plain, found = (assess(replace(subject, alike=a)).evaluation for a in (np.arange(N), alike))
+    assert not plain.near_duplicates
+    (group,) = found.near_duplicates
+    assert len(group.members) == 20
+    assert group.sentence.startswith("30 pictures are nearly the same, all under a:")
+    assert "they were held out from each other" in group.sentence
 
 
 def test_a_part_that_needs_more_time_than_is_left_is_given_up(
@@ -154,6 +169,7 @@ def test_a_head_fitted_to_very_many_is_told_on_those_that_it_had_not_seen(
     subject = Subject(
         found=search(bank),
         bank=bank,
+        alike=bank.groups,
         backbone=backbone_pb2.Backbone(name="backbones/b"),
         sources=[Source(f"{n}.png", f"{n:064x}") for n in range(len(y))],
         data=pb.DataSummary(example_count=len(y)),

@@ -67,6 +67,17 @@ def test_folds_keep_copies_together_and_spread_labels(tmp_path: Path) -> None:
         assert np.all(found.targets[fold.train].any(axis=0))
 
 
+def test_a_label_that_is_boxed_in_copies_of_one_picture_alone_is_told(tmp_path: Path) -> None:
+    some = [boxed(f"{n}", jpeg(scene(n)), CAT) for n in range(6)]
+    alike = [boxed(how, data, DOG) for how, data in copies(scene(8)).items()]
+    with open_store(str(tmp_path), {}) as store:
+        bring_examples(store, NAME, [*some, *alike])
+        found = gather(store, pb.TrainingSpec(dataset=str(NAME), dataset_version=1))
+        told = [text for text in found.summary().warnings if "look like copies" in text]
+    assert len(told) == 1
+    assert told[0].startswith(f"all {len(alike)} examples of dog look like copies of one")
+
+
 def refused(
     tmp_path: Path, examples: Sequence[dataset_service_pb2.Example], task: model_pb2.Task
 ) -> str:

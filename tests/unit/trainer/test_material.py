@@ -66,6 +66,24 @@ def test_near_duplicates_are_one_group_also_across_labels(material: Material) ->
     assert len(set(alone)) == len(SCENES)
 
 
+def test_a_label_of_copies_alone_is_taken_apart_and_told(tmp_path: Path) -> None:
+    files: Files = [("b", path, data) for _, path, data in SCENES[:4]]
+    alike: Files = [("a", how, data) for how, data in list(copies(scene(9)).items())[:4]]
+    with open_store(str(tmp_path), {}) as store:
+        bring(store, NAME, [*files, *alike])
+        found = gather(store, SPEC)
+        assert len(set(found.alike[found.y == 0])) == 1
+        assert len(set(found.groups[found.y == 0])) == 4
+        assert np.array_equal(found.alike[found.y == 1], found.groups[found.y == 1])
+        told = [text for text in found.summary().warnings if "look like copies" in text]
+    assert len(told) == 1
+    assert told[0].startswith("all 4 examples of a look like copies of one")
+
+
+def test_good_examples_get_no_warning_of_copies(material: Material) -> None:
+    assert not material.summary().warnings
+
+
 def test_a_bank_of_some_rows_keeps_their_groups_and_classes(material: Material) -> None:
     rows = np.arange(0, len(material.rows), 2)
     vectors = np.random.default_rng(0).normal(size=(len(rows), 4)).astype(np.float16)

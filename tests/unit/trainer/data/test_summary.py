@@ -8,7 +8,7 @@ import pytest
 
 from services.trainer.data import summary
 from services.trainer.data.rows import REJECTED, SEVERAL, sort_out
-from services.trainer.data.summary import summarise
+from services.trainer.data.summary import summarise, warning_of_copies
 from tests.support.rows import row
 
 
@@ -21,6 +21,15 @@ def test_files_of_several_pictures_are_named_in_a_warning() -> None:
     assert told.startswith("7 files hold more than one picture")
     assert "'c0/0', 'c1/1', 'c0/2', 'c1/3', 'c0/4', ..." in told
     assert not summarise(mixed, sort_out(mixed), since=7).warnings
+
+
+def test_labels_of_copies_alone_are_named_with_their_counts() -> None:
+    told = warning_of_copies({"cat": 30})
+    assert told.startswith("all 30 examples of cat look like copies of one; they were held out")
+    assert "its figures may be far too good: add others" in told
+    told = warning_of_copies({"cat": 30, "{dog}": 4})
+    assert told.startswith("all examples of each of 2 classes look like copies of one ({dog}: 4, c")
+    assert "their figures" in told
 
 
 def test_a_summary_counts_and_names() -> None:
