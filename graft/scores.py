@@ -40,9 +40,9 @@ def accuracy(truth: Indices, answer: Indices) -> float:
     return float(np.mean(truth == answer))
 
 
-def wilson_interval(right: float, count: int) -> tuple[float, float]:
+def wilson_interval(right: float, count: float) -> tuple[float, float]:
     """The 95% range of a share of `right` in `count` > 0 (Wilson's score interval); what is a mean
-    of shares may be no whole number.
+    of shares, or counts alike ones together, may be no whole number.
 
     The p with (share - p)^2 = z^2 p (1 - p) / n:
     (share + z^2/2n -+ z sqrt(share (1 - share)/n + z^2/4n^2)) / (1 + z^2/n).

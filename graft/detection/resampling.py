@@ -4,7 +4,9 @@ The pictures are drawn with replacement, as many as there are, again and again; 
 middle part of what comes out (Efron, 1979, "Bootstrap methods: another look at the jackknife"): 95%
 and a little more, since few pictures spread too little when they are drawn from themselves (the
 expanded percentiles of Hesterberg, 2014, "What teachers should know about the bootstrap"). Pictures
-are drawn, not boxes: those of one picture succeed and fail together.
+are drawn, not boxes: those of one picture succeed and fail together. For the same reason groups of
+pictures that are nearly the same are drawn whole (the cluster bootstrap of Field and Welsh, 2007,
+"Bootstrapping clustered data").
 """
 
 from __future__ import annotations
@@ -28,28 +30,35 @@ _AT_ONCE: Final = 2_000_000
 """Draws times answers that are held in memory at once."""
 
 
-def map50_range(scenes: Sequence[Scene], labels: int, seed: int = 0) -> tuple[float, float] | None:
-    """The range of the mean average precision at IoU 0.5; None where fewer than two pictures have a
-    thing to find. Of answers with one score the copies of one stand together.
+def map50_range(
+    scenes: Sequence[Scene], labels: int, seed: int = 0, groups: Indices | None = None
+) -> tuple[float, float] | None:
+    """The range of the mean average precision at IoU 0.5; None where fewer than two groups have a
+    thing to find. Pictures that are nearly the same share a group, `[n]` (each its own by default).
+    Of answers with one score the copies of one stand together.
 
     It is no narrower than that of a share of as many trials as there are things (Wilson's
-    interval): draws of pictures on which all was found would promise that all will be.
+    interval): draws of pictures on which all was found would promise that all will be. A thing in a
+    group of m pictures weighs as m trials that go together (Kish, 1965, "Survey sampling").
     """
     rng = np.random.default_rng(seed)
-    count = len(scenes)
+    of = np.arange(len(scenes)) if groups is None else np.unique(groups, return_inverse=True)[1]
     things = np.array([int((~scene.truth.crowd).sum()) for scene in scenes])
-    if (things > 0).sum() < 2:
+    if len(np.unique(of[things > 0])) < 2:
         return None
-    times = np.concatenate([np.ones((1, count), np.int64), drawn(count, DRAWS, rng)])
+    sizes = np.bincount(of)
+    count = len(sizes)
+    times = np.concatenate([np.ones((1, count), np.int64), drawn(count, DRAWS, rng)])[:, of]
     estimate, *found = map50_of_draws(scenes, labels, times).tolist()
     tail = _tail(count)
     low, high = np.nanquantile(found, [tail, 1 - tail]).tolist()
-    least, most = wilson_interval(estimate * things.sum(), int(things.sum()))
+    trials = float(things.sum() ** 2 / (things @ sizes[of]))
+    least, most = wilson_interval(estimate * trials, trials)
     return min(low, least), max(high, most)
 
 
 def _tail(count: int) -> float:
-    """The share of draws of `count` > 1 pictures that is left out on either side.
+    """The share of draws of `count` > 1 groups of pictures that is left out on either side.
 
     Phi(-sqrt(n / (n - 1)) t), where t is the point of Student's distribution with n - 1 degrees of
     freedom that leaves 2.5% beyond it, by its expansion in 1 / (n - 1) (Abramowitz and Stegun,

@@ -90,7 +90,7 @@ def assess(subject: Subject) -> Assessed:
         unknown = _unknown(subject)
         head = subject.found.head.calibrated(subject.found.head.calibration, unknown.familiarity)
         done = replace(subject, found=replace(subject.found, head=head))
-        evaluation = evaluate_search(done.found, done.sources, done.data, counts)
+        evaluation = evaluate_search(done.found, done.sources, done.data, counts, done.alike)
         evaluation.decisions.extend(decisions(done.found))
         _add_unknown(evaluation, done, unknown)
         if subject.bank.several:

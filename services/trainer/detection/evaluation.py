@@ -22,7 +22,13 @@ from graft.model.v1 import evaluation_pb2 as pb
 from services.trainer.detection.training import Trained, thresholds_of
 from services.trainer.detection.unknown import Known
 from services.trainer.evaluate.intervals import LEVEL, wilson
-from services.trainer.evaluate.proto import CROSS_VALIDATION, NONE, Source, to_interval
+from services.trainer.evaluate.proto import (
+    CROSS_VALIDATION,
+    NONE,
+    Source,
+    counted_together,
+    to_interval,
+)
 from services.trainer.evaluate.unknown import unknown_check
 
 MAX_PICTURES: Final = 24
@@ -34,9 +40,15 @@ Sizes = Sequence[tuple[int, int]]
 
 
 def evaluate(
-    trained: Trained, sources: Sequence[Source], sizes: Sizes, data: pb.DataSummary, seed: int
+    trained: Trained,
+    sources: Sequence[Source],
+    sizes: Sizes,
+    data: pb.DataSummary,
+    seed: int,
+    alike: NDArray[np.int64],
 ) -> pb.Evaluation:
-    """What was counted; `sources` and `sizes` are those of all pictures of the job."""
+    """What was counted; `sources` and `sizes` are those of all pictures of the job, of which those
+    that are nearly the same share a group in `alike` `[n]`."""
     detector = trained.detector
     if not trained.scenes:
         evaluation = pb.Evaluation(method=NONE, data=data, interval_method=NOTHING_HELD_OUT)
@@ -44,6 +56,7 @@ def evaluate(
         evaluation.per_class.extend(pb.ClassEvaluation(label=label) for label in detector.labels)
         return evaluation
     labels, scenes = len(detector.labels), trained.scenes
+    groups = alike[trained.pictures]
     score = average_precision(scenes, labels)
     fold_thresholds = _without_each(trained, labels)
     errors = _errors(trained, fold_thresholds)
@@ -51,9 +64,9 @@ def evaluate(
         method=CROSS_VALIDATION,
         evaluated_count=len(scenes),
         data=data,
-        interval_method=_method(trained),
+        interval_method=_method(trained, len(np.unique(groups))),
         detection=pb.DetectionEvaluation(
-            map50=_range(scenes, labels, score, seed),
+            map50=_range(scenes, labels, score, seed, groups),
             map50_95=_number(score.map()),
             bands=[_band(score, name) for name in BANDS if name != "all"],
             errors=[
@@ -83,23 +96,29 @@ def _add_unknown(evaluation: pb.Evaluation, known: Known) -> None:
         evaluation.unknown_rate = 1 - unknown.measured_kept_share
 
 
-def _method(trained: Trained) -> str:
+def _method(trained: Trained, different: int) -> str:
     networks = len(trained.detector.networks)
     return (
         f"Each of {len(trained.scenes)} pictures was answered by a network that was trained without"
         f" it. The detector averages {networks} such networks, which finds more than one of them"
         " does: expect rather more than these numbers. The range (95%) comes from drawing the"
         " pictures again and again with replacement."
-    )
+    ) + counted_together(len(trained.scenes), different, "pictures")
 
 
 def _number(value: float) -> float:
     return 0.0 if np.isnan(value) else float(value)
 
 
-def _range(scenes: Sequence[Scene], labels: int, score: AveragePrecision, seed: int) -> pb.Interval:
+def _range(
+    scenes: Sequence[Scene],
+    labels: int,
+    score: AveragePrecision,
+    seed: int,
+    groups: NDArray[np.int64],
+) -> pb.Interval:
     estimate = _number(score.map(overlap=0.5))
-    low, high = map50_range(scenes, labels, seed) or (0.0, 1.0)
+    low, high = map50_range(scenes, labels, seed, groups) or (0.0, 1.0)
     return pb.Interval(
         estimate=estimate, low=min(low, estimate), high=max(high, estimate), level=LEVEL
     )

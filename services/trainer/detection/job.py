@@ -186,7 +186,8 @@ def report(
 ) -> evaluation_pb2.Evaluation:
     """The evaluation, with what more pictures would bring where there is time to measure it."""
     sizes = looked.lesson.sizes
-    made = evaluate(trained, material.sources(), sizes, material.summary(), run.spec.seed)
+    sources, data = material.sources(), material.summary()
+    made = evaluate(trained, sources, sizes, data, run.spec.seed, material.alike)
     tick()
     fit = teacher.fit(tick)
     outlook.add(made, looked.lesson, trained, fit, run.spec.seed, run.left_s, tick)

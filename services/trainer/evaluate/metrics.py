@@ -14,9 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.heads.base import Floats
-from services.trainer.evaluate.intervals import Interval, cross_validated_accuracy, wilson
+from services.trainer.evaluate.intervals import (
+    Interval,
+    cross_validated_accuracy,
+    effective_trials,
+    wilson,
+)
 
 Indices = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 BINS = 15
 MAX_MISTAKES = 200
@@ -60,10 +66,12 @@ class Pair:
 
 @dataclass(frozen=True)
 class Numbers:
-    """Everything that is counted. `confusion` int64 `[c, c]`, rows the truth; None above
+    """Everything that is counted. `different` of the `count` items remain where those that are
+    nearly the same count once. `confusion` int64 `[c, c]`, rows the truth; None above
     MAX_CONFUSION_CLASSES. `train_share` is 1 for answers to a test set."""
 
     count: int
+    different: int
     accuracy: Interval
     share_right: float
     train_share: float
@@ -82,24 +90,28 @@ def measure(
     labels: Sequence[str],
     *,
     items: Indices | None = None,
+    groups: Indices | None = None,
     train_share: float = 1.0,
     optimism: float = 0.0,
 ) -> Numbers:
     """The numbers for log probabilities `[r, m, c]` of m > 0 items of classes `y` `[m]`.
 
-    `items` `[m]` names the items in `Numbers.mistakes` (0 to m - 1 by default). `optimism`: by how
-    much the share right looks too good for having been chosen.
+    `items` `[m]` names the items in `Numbers.mistakes` (0 to m - 1 by default); those that are
+    nearly the same share a group `[m]` (each its own by default). `optimism`: by how much the share
+    right looks too good for having been chosen.
     """
+    unit = numbered(groups, len(y))
     answers = log_proba.argmax(axis=2)
     right = answers == y
     shown = typical(right)
     answer, score = answers[shown], np.exp(log_proba[shown].max(axis=1))
-    per_class = _per_class(answer, y, labels)
+    per_class = _per_class(answer, y, labels, unit)
     scored = [found.f1 for found in per_class if found.f1 is not None]
     top = np.exp(log_proba.max(axis=2))
     return Numbers(
         count=len(y),
-        accuracy=_accuracy(right, train_share, optimism),
+        different=int(unit.max()) + 1,
+        accuracy=_accuracy(right, train_share, unit, optimism),
         share_right=float(right.mean()),
         train_share=train_share,
         macro_f1=float(np.mean(scored)),
@@ -112,12 +124,20 @@ def measure(
     )
 
 
-def _accuracy(right: NDArray[np.bool_], train_share: float, optimism: float) -> Interval:
-    """Items of a test set are independent trials; held-out ones are not."""
-    found = wilson(float(right.mean()) * right.shape[1], right.shape[1])
+def numbered(groups: Indices | None, count: int) -> Indices:
+    """The groups `[count]` by numbers from 0 without a gap; each item its own where there are
+    none."""
+    if groups is None:
+        return np.arange(count)
+    return np.unique(groups, return_inverse=True)[1].reshape(-1)
+
+
+def _accuracy(right: Bools, train_share: float, unit: Indices, optimism: float) -> Interval:
+    """Items of a test set train nothing, so that its groups are independent trials."""
+    found = wilson(float(right.mean()) * right.shape[1], right.shape[1], effective_trials(unit))
     if train_share == 1 and found:
         return found
-    return cross_validated_accuracy(right, train_share, optimism=optimism)
+    return cross_validated_accuracy(right, train_share, unit, optimism=optimism)
 
 
 def typical(right: NDArray[np.bool_]) -> int:
@@ -126,26 +146,25 @@ def typical(right: NDArray[np.bool_]) -> int:
     return int(np.argmin(np.abs(by_repeat - by_repeat.mean())))
 
 
-def _per_class(answer: Indices, y: Indices, labels: Sequence[str]) -> tuple[ClassNumbers, ...]:
-    c = len(labels)
-    truth, called = np.bincount(y, minlength=c), np.bincount(answer, minlength=c)
-    hit = np.bincount(y[answer == y], minlength=c)
-    return tuple(
-        class_numbers(labels[i], int(truth[i]), int(called[i]), int(hit[i]), len(y))
-        for i in range(c)
-    )
+def _per_class(
+    answer: Indices, y: Indices, labels: Sequence[str], unit: Indices
+) -> tuple[ClassNumbers, ...]:
+    return tuple(class_numbers(label, y == i, answer == i, unit) for i, label in enumerate(labels))
 
 
-def class_numbers(label: str, truth: int, called: int, hit: int, total: int) -> ClassNumbers:
-    """One class: of `total` items `truth` are of it, `called` were answered so, `hit` rightly."""
+def class_numbers(label: str, own: Bools, called: Bools, unit: Indices) -> ClassNumbers:
+    """One class: which items are of it, and which were answered so, `[m]`. `unit` `[m]`: the groups
+    of items nearly the same, numbered from 0; items of one count as a trial at least."""
+    truth, answered, hit = int(own.sum()), int(called.sum()), int((own & called).sum())
+    of_truth, of_rest = effective_trials(unit[own]), effective_trials(unit[~own])
     return ClassNumbers(
         label,
         truth,
-        precision=wilson(hit, called),
-        recall=wilson(hit, truth),
-        false_positive_rate=wilson(called - hit, total - truth),
-        false_negative_rate=wilson(truth - hit, truth),
-        f1=2 * hit / (truth + called) if truth else None,
+        precision=wilson(hit, answered, effective_trials(unit[called])),
+        recall=wilson(hit, truth, of_truth),
+        false_positive_rate=wilson(answered - hit, len(unit) - truth, of_rest),
+        false_negative_rate=wilson(truth - hit, truth, of_truth),
+        f1=2 * hit / (truth + answered) if truth else None,
     )
 
 

@@ -11,7 +11,7 @@ from google.protobuf.duration_pb2 import Duration
 from graft.model.v1 import evaluation_pb2 as pb
 from services.trainer.evaluate.intervals import LEVEL, Interval
 from services.trainer.evaluate.metrics import ClassNumbers, Numbers, Pair, measure
-from services.trainer.evaluate.several import measure_several
+from services.trainer.evaluate.several import SeveralNumbers, measure_several
 from services.trainer.fitters.base import several
 from services.trainer.search.examples import Indices
 from services.trainer.search.held_out import HeldOut
@@ -31,11 +31,16 @@ class Source:
 
 
 def evaluate_search(
-    result: SearchResult, sources: Sequence[Source], data: pb.DataSummary, counts: Indices
+    result: SearchResult,
+    sources: Sequence[Source],
+    data: pb.DataSummary,
+    counts: Indices,
+    alike: Indices,
 ) -> pb.Evaluation:
     """What was counted in a search; `sources[i]` belongs to example i, `counts` `[c]` says how many
-    examples each class has. The notes of the search are added to the warnings of `data`;
-    `model_version` is left for whoever names it."""
+    examples each class has; examples that are nearly the same share a group in `alike` `[n]`. The
+    notes of the search are added to the warnings of `data`; `model_version` is left for whoever
+    names it."""
     evaluation = pb.Evaluation(method=NONE, data=data, several_labels=several(result.examples.y))
     held_out, examples = result.held_out, result.examples
     if held_out is None:
@@ -43,7 +48,7 @@ def evaluate_search(
         for label, count in zip(examples.labels, counts, strict=True):
             evaluation.per_class.add(label=label, example_count=int(count))
     elif evaluation.several_labels:
-        evaluation.MergeFrom(_several(result, held_out, sources))
+        evaluation.MergeFrom(_several(result, held_out, sources, alike))
         _count_all(evaluation, counts)
     else:
         numbers = measure(
@@ -51,6 +56,7 @@ def evaluate_search(
             examples.y[held_out.items],
             examples.labels,
             items=held_out.items,
+            groups=alike[held_out.items],
             train_share=held_out.train_share,
             optimism=result.optimism,
         )
@@ -61,7 +67,9 @@ def evaluate_search(
     return evaluation
 
 
-def _several(result: SearchResult, held_out: HeldOut, sources: Sequence[Source]) -> pb.Evaluation:
+def _several(
+    result: SearchResult, held_out: HeldOut, sources: Sequence[Source], alike: Indices
+) -> pb.Evaluation:
     """The measured part where an example may bear several labels."""
     labels = result.examples.labels
     numbers = measure_several(
@@ -70,6 +78,7 @@ def _several(result: SearchResult, held_out: HeldOut, sources: Sequence[Source])
         held_out.fold,
         labels,
         items=held_out.items,
+        groups=alike[held_out.items],
         train_share=held_out.train_share,
         optimism=result.optimism,
     )
@@ -82,7 +91,7 @@ def _several(result: SearchResult, held_out: HeldOut, sources: Sequence[Source])
         log_loss=numbers.log_loss,
         expected_calibration_error=numbers.expected_calibration_error,
         per_class=[_class(found) for found in numbers.per_class],
-        interval_method=_cross_validated(numbers.count, numbers.share_right, numbers.train_share),
+        interval_method=_cross_validated(numbers),
     )
     thresholds = result.head.calibration.thresholds
     assert thresholds is not None
@@ -174,17 +183,28 @@ def _method(numbers: Numbers) -> str:
         return (
             f"Of {numbers.count} test examples {right} were answered right. "
             "In 95 of 100 such tests the range (Wilson's) holds the true share."
-        )
-    return _cross_validated(numbers.count, numbers.share_right, numbers.train_share)
+        ) + counted_together(numbers.count, numbers.different)
+    return _cross_validated(numbers)
 
 
-def _cross_validated(examples: int, share_right: float, train_share: float) -> str:
+def _cross_validated(numbers: Numbers | SeveralNumbers) -> str:
+    right, trained = 100 * numbers.share_right, 100 * numbers.train_share
     return (
-        f"Every one of {examples} examples was held out in turn, and {100 * share_right:.1f}% were "
-        f"answered right by models trained on {100 * train_share:.0f}% of the examples. The model "
+        f"Every one of {numbers.count} examples was held out in turn, and {right:.1f}% were "
+        f"answered right by models trained on {trained:.0f}% of the examples. The model "
         "delivered is trained on all of them, so that slightly more is expected of it. In 95 of "
         "100 such models the range (Wilson's, widened because the examples train as well as "
         "test) holds the true share."
+    ) + counted_together(numbers.count, numbers.different)
+
+
+def counted_together(count: int, different: int, what: str = "examples") -> str:
+    """A sentence that follows where some of the examples are nearly the same as others."""
+    if different == count:
+        return ""
+    return (
+        f" Of the {what} {different} differ; those that are nearly the same as one another count"
+        " together, so that the ranges are wider than they would be otherwise."
     )
 
 

@@ -27,6 +27,7 @@ from services.trainer.evaluate.metrics import (
     Pair,
     calibration_error,
     class_numbers,
+    numbered,
     typical,
 )
 from services.trainer.search.judge import SEVERAL_LABELS
@@ -51,11 +52,13 @@ class Mistake:
 class SeveralNumbers:
     """Everything that is counted. `accuracy` and `share_right` are of whole items.
 
+    `different` of the `count` items remain when those that are nearly the same count once;
     `average_precision` has a number for each label, None where no item bears it. `pairs`: the label
     `truth` was missed where `answer` was wrongly given.
     """
 
     count: int
+    different: int
     accuracy: Interval
     share_right: float
     train_share: float
@@ -76,22 +79,26 @@ def measure_several(
     labels: Sequence[str],
     *,
     items: Indices,
+    groups: Indices | None = None,
     train_share: float,
     optimism: float = 0.0,
 ) -> SeveralNumbers:
     """The numbers for calibrated held-out log probabilities `[r, m, c]` of m > 0 items that bear
     labels `[m, c]`, held out by folds `[r, m]`; the rest as in `metrics.measure`."""
-    proba = np.exp(log_proba)
+    proba, unit = np.exp(log_proba), numbered(groups, len(borne))
     answers = cross_fitted(proba, borne, fold)
     right = (answers == borne).all(axis=2)
     shown = typical(right)
-    per_class = _per_class(answers[shown], borne, labels)
+    per_class = _per_class(answers[shown], borne, labels, unit)
     scored = [found.f1 for found in per_class if found.f1 is not None]
     hit, given = (answers[shown] & borne).sum(), answers[shown].sum() + borne.sum()
     truth = np.broadcast_to(borne, proba.shape)
     return SeveralNumbers(
         count=len(borne),
-        accuracy=cross_validated_accuracy(right, train_share, optimism=optimism, of_several=True),
+        different=int(unit.max()) + 1,
+        accuracy=cross_validated_accuracy(
+            right, train_share, unit, optimism=optimism, of_several=True
+        ),
         share_right=float(right.mean()),
         train_share=train_share,
         macro_f1=float(np.mean(scored)) if scored else 0.0,
@@ -105,12 +112,11 @@ def measure_several(
     )
 
 
-def _per_class(answers: Bools, borne: Bools, labels: Sequence[str]) -> tuple[ClassNumbers, ...]:
-    truth, called = borne.sum(axis=0), answers.sum(axis=0)
-    hit = (answers & borne).sum(axis=0)
+def _per_class(
+    answers: Bools, borne: Bools, labels: Sequence[str], unit: Indices
+) -> tuple[ClassNumbers, ...]:
     return tuple(
-        class_numbers(label, int(truth[i]), int(called[i]), int(hit[i]), len(borne))
-        for i, label in enumerate(labels)
+        class_numbers(label, borne[:, i], answers[:, i], unit) for i, label in enumerate(labels)
     )
 
 

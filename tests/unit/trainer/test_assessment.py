@@ -99,7 +99,7 @@ def test_of_several_labels_scores_are_told_and_what_is_left_out_is_said() -> Non
     assert not group.labels_differ
 
 
-def test_copies_that_were_held_out_from_each_other_are_told(
+def test_copies_that_were_held_out_from_each_other_are_told_and_count_together(
     subject: Subject,
 ) -> None:
     """The examples of the first class look like copies of one, and were taken apart."""
@@ -111,6 +111,10 @@ def test_copies_that_were_held_out_from_each_other_are_told(
     assert len(group.members) == 20
     assert group.sentence.startswith("30 pictures are nearly the same, all under a:")
     assert "they were held out from each other" in group.sentence
+    assert found.accuracy.high - found.accuracy.low > plain.accuracy.high - plain.accuracy.low
+    assert found.per_class[0].recall.low < 0.3 < plain.per_class[0].recall.low
+    assert found.per_class[1].recall == plain.per_class[1].recall
+    assert "61 differ" in found.interval_method
 
 
 def test_a_part_that_needs_more_time_than_is_left_is_given_up(

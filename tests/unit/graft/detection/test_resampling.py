@@ -66,10 +66,24 @@ def test_where_all_are_found_it_is_no_promise() -> None:
     assert map50_range([MISSED] * 3, 1) == pytest.approx((0.0, wilson_interval(0, 3)[1]))
 
 
+def test_groups_of_pictures_are_drawn_whole() -> None:
+    """Ten bursts of four, five of which are found: as wide as where each is one picture."""
+    bursts = np.repeat(np.arange(10), 4)
+    found = map50_range([FOUND] * 20 + [MISSED] * 20, 1, groups=bursts)
+    assert found == map50_range([FOUND] * 5 + [MISSED] * 5, 1)
+    low, high = found or (0.5, 0.5)
+    assert high - low > 0.5
+    plain = map50_range([FOUND] * 20 + [MISSED] * 20, 1)
+    assert map50_range([FOUND] * 20 + [MISSED] * 20, 1, groups=np.arange(40)) == plain
+    all_found = map50_range([FOUND] * 12, 1, groups=np.repeat(np.arange(3), 4))
+    assert all_found == pytest.approx((wilson_interval(3, 3)[0], 1.0))
+
+
 def test_without_two_pictures_of_things_there_is_no_range() -> None:
     assert map50_range([], 1) is None
     assert map50_range([NOTHING] * 3, 1) is None
     assert map50_range([NOTHING] * 5 + [FOUND], 1) is None
+    assert map50_range([FOUND] * 5, 1, groups=np.zeros(5, np.int64)) is None
     assert (
         map50_range([NOTHING] * 50 + [FOUND] * 2, 1) is not None
     )  # draws without one do not count

@@ -33,9 +33,10 @@ def trained(*, wrong: int = 0, missed: int = 0) -> Trained:
     return Trained(blobs.detector(), scenes, numbers, numbers % 3, {1.0: 0.5})
 
 
-def report(made: Trained) -> pb.Evaluation:
+def report(made: Trained, alike: np.ndarray | None = None) -> pb.Evaluation:
     sources = [Source(f"{n}.png", f"{n:064x}") for n in range(COUNT)]
-    return evaluate(made, sources, [(blobs.SIDE, blobs.SIDE)] * COUNT, pb.DataSummary(), 0)
+    groups = np.arange(COUNT) if alike is None else alike
+    return evaluate(made, sources, [(blobs.SIDE, blobs.SIDE)] * COUNT, pb.DataSummary(), 0, groups)
 
 
 def test_where_all_is_found_all_is_told() -> None:
@@ -76,6 +77,14 @@ def test_what_is_wrong_is_sorted_and_its_pictures_come_first() -> None:
     kinds = [box.kind for box in found.detection.pictures[0].boxes]
     assert sorted(kinds) == ["missed", "wrong_place"]
     assert sum(one.thing_count for one in found.detection.bands) == COUNT
+
+
+def test_pictures_nearly_the_same_count_together() -> None:
+    plain, found = report(trained(missed=3)), report(trained(missed=3), np.arange(COUNT) // 3)
+    assert found.detection.map50.estimate == plain.detection.map50.estimate
+    assert found.detection.map50.low < plain.detection.map50.low - 0.05
+    assert "Of the pictures 4 differ" in found.interval_method
+    assert "differ" not in plain.interval_method
 
 
 def test_numbers_of_a_fold_are_counted_with_thresholds_chosen_without_it() -> None:

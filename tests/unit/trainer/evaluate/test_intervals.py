@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.trainer.evaluate.intervals import cross_validated_accuracy, wilson
+from services.trainer.evaluate.intervals import (
+    cross_validated_accuracy,
+    effective_trials,
+    wilson,
+)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +65,52 @@ def test_it_covers_independent_trials(truth: float) -> None:
     rng = np.random.default_rng(0)
     found = [cross_validated_accuracy(rng.random((1, 100)) < truth, 1.0) for _ in range(500)]
     assert np.mean([f.low <= truth <= f.high for f in found]) >= 0.94
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.9, 1.0])
+def test_groups_of_one_each_change_nothing(share: float) -> None:
+    right = np.random.default_rng(0).random((3, 80)) < share
+    for optimism in (0.0, 0.05):
+        plain = cross_validated_accuracy(right, 0.8, optimism=optimism)
+        assert cross_validated_accuracy(right, 0.8, np.arange(80), optimism=optimism) == plain
+
+
+def test_bursts_count_as_trials_as_few_as_they_are() -> None:
+    """400 pictures that are 20 bursts of 20, 18 of them right: 20 trials have 69.9 to 97.2% by
+    Wilson's interval, and more where they train as well."""
+    bursts = np.repeat(np.arange(20), 20)
+    assert effective_trials(bursts) == 20
+    assert effective_trials(np.zeros(0, np.int64)) == 0
+    right = (bursts < 18)[None]
+    assert wilson(360, 400, 20) == wilson(18, 20)
+    alone, together = (cross_validated_accuracy(right, 1.0, g) for g in (None, bursts))
+    assert (alone.low, alone.high) == pytest.approx((0.859, 0.930), abs=0.001)
+    assert (together.low, together.high) == pytest.approx((0.649, 0.978), abs=0.001)
+
+
+@pytest.mark.parametrize("right", [np.ones((2, 60), np.bool_), np.arange(120).reshape(2, 60) % 2])
+def test_groups_never_narrow(right: np.ndarray) -> None:
+    """All right, and half of each group right: neither shows that groups stand together."""
+    groups = np.repeat(np.arange(15), 4)
+    alone, together = (cross_validated_accuracy(right == 1, 0.8, g) for g in (None, groups))
+    assert together.high - together.low > 1.3 * (alone.high - alone.low)
+
+
+@pytest.mark.parametrize("truth", [0.7, 0.9])
+@pytest.mark.parametrize("sizes", [[10] * 40, [1] * 60 + [20] * 15], ids=["bursts", "some bursts"])
+def test_it_covers_groups_that_are_right_or_wrong_together(truth: float, sizes: list[int]) -> None:
+    """Of a group nine in ten answers are that of the group, the others independent trials."""
+    rng, groups = np.random.default_rng(0), np.repeat(np.arange(len(sizes)), sizes)
+    held = {"together": 0, "alone": 0}
+    for _ in range(400):
+        of_group = (rng.random(len(sizes)) < truth)[groups]
+        own = rng.random(len(groups)) < truth
+        right = np.where(rng.random(len(groups)) < 0.9, of_group, own)[None]
+        for how, given in (("together", groups), ("alone", None)):
+            found = cross_validated_accuracy(right, 1.0, given)
+            held[how] += found.low <= truth <= found.high
+    assert held["together"] >= 0.94 * 400
+    assert held["alone"] < 0.8 * 400
 
 
 def test_of_several_labels_it_is_their_errors_that_fall_and_not_that_of_the_whole() -> None:

@@ -35,7 +35,7 @@ def searched() -> tuple[SearchResult, list[Source]]:
 def iris(searched: tuple[SearchResult, list[Source]]) -> tuple[pb.Evaluation, list[Source]]:
     data = pb.DataSummary(example_count=90, warnings=["from the import"])
     result, sources = searched
-    return evaluate_search(result, sources, data, np.full(3, 30)), sources
+    return evaluate_search(result, sources, data, np.full(3, 30), np.arange(90)), sources
 
 
 def test_scores_stand_with_their_method(iris: tuple[pb.Evaluation, list[Source]]) -> None:
@@ -44,7 +44,22 @@ def test_scores_stand_with_their_method(iris: tuple[pb.Evaluation, list[Source]]
     assert 0.85 < found.accuracy.low < found.accuracy.estimate < found.accuracy.high <= 1
     assert found.accuracy.level == 0.95
     assert "trained on 80% of the examples" in found.interval_method
+    assert "count together" not in found.interval_method
     assert list(found.data.warnings) == ["from the import"]
+
+
+def test_examples_nearly_the_same_count_together_and_it_is_said(
+    searched: tuple[SearchResult, list[Source]], iris: tuple[pb.Evaluation, list[Source]]
+) -> None:
+    pairs = np.arange(90) // 2
+    found = evaluate_search(*searched, pb.DataSummary(), np.full(3, 30), pairs)
+    assert "Of the examples 45 differ; those that are nearly the same" in found.interval_method
+    for wide, plain in [
+        (found.accuracy, iris[0].accuracy),
+        (found.per_class[1].recall, iris[0].per_class[1].recall),
+    ]:
+        assert wide.estimate == pytest.approx(plain.estimate)
+        assert wide.high - wide.low > 1.2 * (plain.high - plain.low)
 
 
 def test_every_number_is_that_of_the_metrics(iris: tuple[pb.Evaluation, list[Source]]) -> None:
@@ -85,7 +100,7 @@ def test_candidates_carry_what_was_tried(
 def test_a_class_counts_all_its_examples_those_never_measured_too(
     searched: tuple[SearchResult, list[Source]],
 ) -> None:
-    found = evaluate_search(*searched, pb.DataSummary(), np.array([30, 31, 99]))
+    found = evaluate_search(*searched, pb.DataSummary(), np.array([30, 31, 99]), np.arange(90))
     assert [c.example_count for c in found.per_class] == [30, 31, 99]
 
 
@@ -95,7 +110,8 @@ def test_it_survives_its_stored_form(iris: tuple[pb.Evaluation, list[Source]]) -
 
 def test_one_example_a_class_has_no_scores_and_says_why() -> None:
     bank, sources = _iris(1)
-    found = evaluate_search(search(bank), sources, pb.DataSummary(), bank.class_counts)
+    counts, alike = bank.class_counts, bank.groups
+    found = evaluate_search(search(bank), sources, pb.DataSummary(), counts, alike)
     assert found.method == "none"
     assert not found.HasField("accuracy")
     assert [(c.label, c.example_count) for c in found.per_class] == [(name, 1) for name in LABELS]

@@ -57,6 +57,24 @@ def test_an_item_is_right_with_all_its_labels_and_no_other(numbers: SeveralNumbe
     assert {one.item - 1000 for one in numbers.mistakes} <= set(np.flatnonzero(~right).tolist())
 
 
+def test_items_nearly_the_same_count_together(numbers: SeveralNumbers) -> None:
+    log_proba, borne, fold = _answers()
+    triples, items = np.arange(M) // 3, np.arange(M)
+    found = measure_several(
+        log_proba, borne, fold, LABELS, items=items, groups=triples, train_share=0.8
+    )
+    assert (numbers.different, found.different) == (M, len(np.unique(triples)))
+    pairs = [
+        (found.accuracy, numbers.accuracy),
+        (found.per_class[0].recall, numbers.per_class[0].recall),
+    ]
+    for wide, plain in pairs:
+        assert wide is not None
+        assert plain is not None
+        assert wide.estimate == plain.estimate
+        assert wide.low < plain.low
+
+
 def test_a_label_that_no_measured_item_bears_has_no_order() -> None:
     log_proba, borne, fold = _answers()
     borne[:, 2] = False
