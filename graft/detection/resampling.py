@@ -38,23 +38,35 @@ def map50_range(
     Of answers with one score the copies of one stand together.
 
     It is no narrower than that of a share of as many trials as there are things (Wilson's
-    interval): draws of pictures on which all was found would promise that all will be. A thing in a
-    group of m pictures weighs as m trials that go together (Kish, 1965, "Survey sampling").
+    interval): draws of pictures on which all was found would promise that all will be. Things of
+    one group count together (see `independent_share`).
     """
     rng = np.random.default_rng(seed)
     of = np.arange(len(scenes)) if groups is None else np.unique(groups, return_inverse=True)[1]
     things = np.array([int((~scene.truth.crowd).sum()) for scene in scenes])
     if len(np.unique(of[things > 0])) < 2:
         return None
-    sizes = np.bincount(of)
-    count = len(sizes)
+    count = int(of.max()) + 1
     times = np.concatenate([np.ones((1, count), np.int64), drawn(count, DRAWS, rng)])[:, of]
     estimate, *found = map50_of_draws(scenes, labels, times).tolist()
     tail = _tail(count)
     low, high = np.nanquantile(found, [tail, 1 - tail]).tolist()
-    trials = float(things.sum() ** 2 / (things @ sizes[of]))
+    trials = float(things.sum()) * independent_share(things, of)
     least, most = wilson_interval(estimate * trials, trials)
     return min(low, least), max(high, most)
+
+
+def independent_share(things: Indices, groups: Indices) -> float:
+    """What share of so many `things` of each picture count as independent trials, where those of
+    `groups`, both `[n]`, go together; 1 where there are none.
+
+    A thing in a group of m pictures stands for m trials with one outcome: of t things in all
+    t^2 / sum of m over things are independent (the effective sample size of Kish, 1965, "Survey
+    sampling").
+    """
+    _, of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    together = int(things @ sizes[of])
+    return int(things.sum()) / together if together else 1.0
 
 
 def _tail(count: int) -> float:

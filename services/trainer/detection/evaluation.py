@@ -16,7 +16,7 @@ from graft.boxes import Box
 from graft.detection.average_precision import BANDS, AveragePrecision, average_precision
 from graft.detection.counts import Tally, tally
 from graft.detection.errors import ErrorCounts, Kind, count_errors, sort_scene
-from graft.detection.resampling import map50_range
+from graft.detection.resampling import independent_share, map50_range
 from graft.detection.scene import Scene
 from graft.model.v1 import evaluation_pb2 as pb
 from services.trainer.detection.training import Trained, thresholds_of
@@ -81,7 +81,13 @@ def evaluate(
     by_label = score.by_label(overlap=0.5)
     for number, (label, counts) in enumerate(zip(detector.labels, errors, strict=True)):
         evaluation.per_class.append(
-            _class(label, counts, by_label[number], float(detector.thresholds[number]))
+            _class(
+                label,
+                counts,
+                by_label[number],
+                float(detector.thresholds[number]),
+                independent_share(_things(scenes, number), groups),
+            )
         )
     return evaluation
 
@@ -149,15 +155,23 @@ def _errors(trained: Trained, thresholds: dict[int, NDArray[np.float64]]) -> lis
     return total
 
 
+def _things(scenes: Sequence[Scene], label: int) -> NDArray[np.int64]:
+    """How many things of a label each picture shows, `[n]`."""
+    truths = [scene.truth for scene in scenes]
+    return np.array([((one.labels == label) & ~one.crowd).sum() for one in truths], np.int64)
+
+
 def _class(
-    label: str, counts: ErrorCounts, precision: float, threshold: float
+    label: str, counts: ErrorCounts, precision: float, threshold: float, independent: float
 ) -> pb.ClassEvaluation:
+    """`independent`: what share of the things count as independent trials."""
     wrong = counts.duplicate + counts.wrong_place + counts.wrong_class + counts.background
+    given, things = counts.hit + wrong, counts.hit + counts.missed
     made = pb.ClassEvaluation(
         label=label,
-        example_count=counts.hit + counts.missed,
-        precision=to_interval(wilson(counts.hit, counts.hit + wrong)),
-        recall=to_interval(wilson(counts.hit, counts.hit + counts.missed)),
+        example_count=things,
+        precision=to_interval(wilson(counts.hit, given, independent * given)),
+        recall=to_interval(wilson(counts.hit, things, independent * things)),
         threshold=threshold,
     )
     if not np.isnan(precision):

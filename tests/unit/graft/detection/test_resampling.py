@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from graft.detection import resampling
 from graft.detection.average_precision import average_precision
-from graft.detection.resampling import map50_of_draws, map50_range
+from graft.detection.resampling import independent_share, map50_of_draws, map50_range
 from graft.detection.scene import Answer, Scene, Truth
 from graft.scores import wilson_interval
 from tests.support.scenes import random_scenes
@@ -77,6 +77,13 @@ def test_groups_of_pictures_are_drawn_whole() -> None:
     assert map50_range([FOUND] * 20 + [MISSED] * 20, 1, groups=np.arange(40)) == plain
     all_found = map50_range([FOUND] * 12, 1, groups=np.repeat(np.arange(3), 4))
     assert all_found == pytest.approx((wilson_interval(3, 3)[0], 1.0))
+
+
+def test_things_of_one_group_count_together() -> None:
+    things = np.array([2, 2, 2, 5])
+    assert independent_share(things, np.arange(4)) == 1
+    assert independent_share(things, np.array([7, 7, 7, 0])) == 11 / (6 * 3 + 5)
+    assert independent_share(np.zeros(2, np.int64), np.arange(2)) == 1
 
 
 def test_without_two_pictures_of_things_there_is_no_range() -> None:

@@ -83,6 +83,9 @@ def test_pictures_nearly_the_same_count_together() -> None:
     plain, found = report(trained(missed=3)), report(trained(missed=3), np.arange(COUNT) // 3)
     assert found.detection.map50.estimate == plain.detection.map50.estimate
     assert found.detection.map50.low < plain.detection.map50.low - 0.05
+    recall, wide = plain.per_class[0].recall, found.per_class[0].recall
+    assert wide.estimate == recall.estimate
+    assert wide.low < recall.low - 0.05
     assert "Of the pictures 4 differ" in found.interval_method
     assert "differ" not in plain.interval_method
 
