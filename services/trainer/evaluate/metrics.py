@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from services.trainer.evaluate.intervals import (
 
 Indices = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Doubles = NDArray[np.float64]
 
 BINS = 15
 MAX_MISTAKES = 200
@@ -149,21 +151,54 @@ def typical(right: NDArray[np.bool_]) -> int:
 def _per_class(
     answer: Indices, y: Indices, labels: Sequence[str], unit: Indices
 ) -> tuple[ClassNumbers, ...]:
-    return tuple(class_numbers(label, y == i, answer == i, unit) for i, label in enumerate(labels))
+    c, sizes = len(labels), np.bincount(unit)
+    own, called = Share.of(y, unit, sizes, c), Share.of(answer, unit, sizes, c)
+    hit = np.bincount(y[answer == y], minlength=c)
+    return tuple(class_numbers(labels, i, own, called, int(hit[i])) for i in range(c))
 
 
-def class_numbers(label: str, own: Bools, called: Bools, unit: Indices) -> ClassNumbers:
-    """One class: which items are of it, and which were answered so, `[m]`. `unit` `[m]`: the groups
-    of items nearly the same, numbered from 0; items of one count as a trial at least."""
-    truth, answered, hit = int(own.sum()), int(called.sum()), int((own & called).sum())
-    of_truth, of_rest = effective_trials(unit[own]), effective_trials(unit[~own])
+@dataclass(frozen=True)
+class Share:
+    """How many of `total` items are of each label, `[c]`, and as how many independent trials these
+    and those of no such label count at least (see intervals)."""
+
+    total: int
+    count: Indices
+    independent: Doubles
+    independent_others: Doubles
+
+    @classmethod
+    def of(cls, label: Indices, unit: Indices, sizes: Indices, labels: int) -> Self:
+        """Of the `label` `[k]` of some items, or several of each, whose groups are `unit` `[k]`;
+        `sizes` are those of all groups."""
+        kinds, count = np.unique(label * len(sizes) + unit, return_counts=True)
+        group, owner = sizes[kinds % len(sizes)], kinds // len(sizes)
+        own = np.bincount(owner, count, labels)
+        squares = np.bincount(owner, count**2, labels)
+        # sum of (size - own part)^2 over groups
+        others = sizes @ sizes - 2 * np.bincount(owner, count * group, labels) + squares
+        total = int(sizes.sum())
+        return cls(
+            total,
+            own.astype(np.int64),
+            own**2 / np.maximum(squares, 1),
+            (total - own) ** 2 / np.maximum(others, 1),
+        )
+
+
+def class_numbers(
+    labels: Sequence[str], number: int, own: Share, called: Share, hit: int
+) -> ClassNumbers:
+    """One class: the items that are its `own`, those that were `called` it, and how many both."""
+    truth, answered = int(own.count[number]), int(called.count[number])
+    trials, others = float(own.independent[number]), float(own.independent_others[number])
     return ClassNumbers(
-        label,
+        labels[number],
         truth,
-        precision=wilson(hit, answered, effective_trials(unit[called])),
-        recall=wilson(hit, truth, of_truth),
-        false_positive_rate=wilson(answered - hit, len(unit) - truth, of_rest),
-        false_negative_rate=wilson(truth - hit, truth, of_truth),
+        precision=wilson(hit, answered, float(called.independent[number])),
+        recall=wilson(hit, truth, trials),
+        false_positive_rate=wilson(answered - hit, own.total - truth, others),
+        false_negative_rate=wilson(truth - hit, truth, trials),
         f1=2 * hit / (truth + answered) if truth else None,
     )
 

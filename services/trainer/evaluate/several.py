@@ -25,6 +25,7 @@ from services.trainer.evaluate.metrics import (
     MAX_PAIRS,
     ClassNumbers,
     Pair,
+    Share,
     calibration_error,
     class_numbers,
     numbered,
@@ -115,9 +116,14 @@ def measure_several(
 def _per_class(
     answers: Bools, borne: Bools, labels: Sequence[str], unit: Indices
 ) -> tuple[ClassNumbers, ...]:
-    return tuple(
-        class_numbers(label, borne[:, i], answers[:, i], unit) for i, label in enumerate(labels)
-    )
+    own, called = (_share(some, unit) for some in (borne, answers))
+    hit = (answers & borne).sum(axis=0)
+    return tuple(class_numbers(labels, i, own, called, int(hit[i])) for i in range(len(labels)))
+
+
+def _share(given: Bools, unit: Indices) -> Share:
+    items, label = np.nonzero(given)
+    return Share.of(label, unit[items], np.bincount(unit), given.shape[1])
 
 
 def _average_precision(proba: Floats, borne: Bools) -> tuple[float | None, ...]:

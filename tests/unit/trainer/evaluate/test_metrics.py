@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn import metrics as reference
 
 from services.common.heads.base import Floats, log_softmax
+from services.trainer.evaluate.intervals import wilson
 from services.trainer.evaluate.metrics import calibration_error, measure
 
 LABELS = ("ant", "bee", "cow")
@@ -39,6 +40,27 @@ def test_each_class_is_counted_by_hand() -> None:
     assert found[1] == pytest.approx([1 / 4, 1 / 2, 3 / 8, 1 / 2])
     assert found[2] == pytest.approx([2 / 3, 1 / 2, 1 / 6, 1 / 2])
     assert [c.count for c in (ant, bee, cow)] == [4, 2, 4]
+
+
+def test_each_class_counts_as_many_trials_as_its_groups_are() -> None:
+    """Against the groups of each class, of each answer and of the rest, one after the other."""
+    rng = np.random.default_rng(0)
+    y, groups = rng.integers(0, 3, 80), rng.integers(0, 30, 80) + 100
+    answer = np.where(rng.random(80) < 0.7, y, rng.integers(0, 3, 80))
+
+    def trials(some: NDArray[np.bool_]) -> float:
+        sizes = np.unique(groups[some], return_counts=True)[1]
+        return float(sizes.sum() ** 2 / (sizes**2).sum())
+
+    found = measure(_answers(answer.tolist()), y, LABELS, groups=groups)
+    assert (found.count, found.different) == (80, len(set(groups)))
+    for label, one in enumerate(found.per_class):
+        own, called = y == label, answer == label
+        counts = [((own & called).sum(), called), ((own & called).sum(), own)]
+        counts += [((~own & called).sum(), ~own), ((own & ~called).sum(), own)]
+        expected = [wilson(hit, some.sum(), trials(some)) for hit, some in counts]
+        given = [one.precision, one.recall, one.false_positive_rate, one.false_negative_rate]
+        assert given == expected
 
 
 def test_the_confusion_matrix_has_the_truth_in_rows() -> None:
