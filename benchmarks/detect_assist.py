@@ -81,7 +81,7 @@ class Draw:
         return [_guess(found[n], detector) for n in range(len(numbers))]
 
     def _asked(self, photos: Photos, lesson: Lesson) -> Lesson:
-        return see_photos(self._store, self._client, photos, self._seed, plan_of=lesson, views=0)
+        return see_photos(self._store, self._client, photos, self._seed, plan_of=lesson)
 
 
 def main() -> None:

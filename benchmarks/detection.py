@@ -36,7 +36,8 @@ from services.embedder.engines.choose import load_engine
 from services.embedder.engines.runtime import configure
 from services.embedder.preprocess import Preprocess
 from services.trainer.detection.lesson import see
-from services.trainer.detection.plan import make_plan
+from services.trainer.detection.memory import affordable
+from services.trainer.detection.plan import make_plans
 from services.trainer.detection.sight import Pictures
 from services.trainer.detection.training import (
     Lesson,
@@ -154,7 +155,7 @@ def _draw(client: Any, photos: Photos, test: Photos, seed: int) -> dict[str, obj
         embedded = time.monotonic()
         trained = train_on(lesson, seed)
         done = time.monotonic()
-        asked = see_photos(store, client, test, seed, plan_of=lesson, views=0)
+        asked = see_photos(store, client, test, seed, plan_of=lesson)
         whole = trained.detector.networks
         scores = [
             score_photos(asked, replace(trained.detector, networks=networks))
@@ -190,10 +191,9 @@ def see_photos(
     photos: Photos,
     seed: int,
     plan_of: Lesson | None = None,
-    views: int | None = None,
 ) -> Lesson:
-    """The pictures as a detector is trained on them, or with 0 `views`, and the plan of another
-    lesson, as it is asked about them."""
+    """The pictures as a detector is trained on them, or with the plan of another lesson as it is
+    asked about them."""
     sizes = [(info.width, info.height) for info in map(inspect, photos.files)]
     number = range(len(photos.files))
     pictures = Pictures(
@@ -202,6 +202,11 @@ def see_photos(
         sizes,
         lambda some: [photos.files[n] for n in some],
     )
+    if plan_of:
+        plan, views = plan_of.plan, 0
+    else:
+        plans = make_plans(_entry(), sizes, photos.truths)
+        plan, views = affordable(plans, sizes, len(photos.labels))
     lesson, _ = see(
         store,
         client,
@@ -213,7 +218,7 @@ def see_photos(
         np.arange(len(photos.files)),
         seed=seed,
         tell=lambda done, total: None,
-        plan=plan_of.plan if plan_of else make_plan(_entry(), sizes, photos.truths),
+        plan=plan,
         views=views,
     )
     return lesson

@@ -47,7 +47,7 @@ def duration(example_count: int, uncached_count: int, past: Sequence[pb.Training
 def detection_duration(pictures: int, past: Sequence[pb.TrainingResult]) -> Range:
     """The same of a detector, whose pictures are embedded in many views; `past` are results of
     detectors. What is in the cache is not known before the views are drawn."""
-    views = pictures * (1 + views_each(pictures, cells=1))  # the picture itself is answered, too
+    views = pictures * (1 + views_each(pictures, numbers=1))  # the picture itself is answered, too
     return _embed_one(past).times(views).plus(_rest(views, past) if past else NETWORKS)
 
 

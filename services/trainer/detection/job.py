@@ -19,7 +19,8 @@ from services.trainer.data.rows import IMAGE
 from services.trainer.detection import outlook
 from services.trainer.detection.evaluation import evaluate
 from services.trainer.detection.lesson import see
-from services.trainer.detection.plan import Plan, make_plan, maps_of
+from services.trainer.detection.memory import affordable
+from services.trainer.detection.plan import Plan, make_plans, maps_of
 from services.trainer.detection.sight import Pictures, Sight
 from services.trainer.detection.training import FOLDS, Fit, Lesson, Trained, train
 from services.trainer.glimpses import Glimpse
@@ -115,7 +116,8 @@ def look(
         lambda some: material.contents(IMAGE, some),
     )
 
-    def seen(plan: Plan) -> Looked:
+    def seen(plans: list[Plan]) -> Looked:
+        plan, views = affordable(plans, pictures.sizes, len(material.labels))
         lesson, sight = see(
             run.tools.store,
             run.tools.embedder,
@@ -128,15 +130,16 @@ def look(
             seed=run.spec.seed,
             tell=tell,
             plan=plan,
+            views=views,
         )
         return Looked(backbone, reason, lesson, sight)
 
     try:
-        return seen(make_plan(backbone, pictures.sizes, material.things))
+        return seen(make_plans(backbone, pictures.sizes, material.things))
     except FailedPrecondition as error:
         if error.metadata.get("missing") != OPEN_SIZE:
             raise
-        return seen(make_plan(backbone, pictures.sizes, material.things, side_alone=True))
+        return seen(make_plans(backbone, pictures.sizes, material.things, side_alone=True))
 
 
 class Teacher:

@@ -11,7 +11,7 @@ from services.trainer.detection.plan import Plan
 from services.trainer.detection.sight import Pictures, Sight, Tell
 from services.trainer.detection.targets import make_targets
 from services.trainer.detection.training import Indices, Lesson, Views
-from services.trainer.detection.views import seen_in, training_views, views_each, whole_views
+from services.trainer.detection.views import seen_in, training_views, whole_views
 from services.trainer.embeddings import EmbedderClient
 
 
@@ -28,12 +28,12 @@ def see(
     seed: int,
     tell: Tell,
     plan: Plan,
-    views: int | None = None,
+    views: int,
 ) -> tuple[Lesson, Sight]:
     """Look at the pictures, whose things are `truths`, and embed what is not in the cache.
 
-    `views`: so many of each to train on, 0 where they shall only be answered. Raises what the
-    embedder says of the backbone or of a picture.
+    `views`: so many of each to train on, 0 where they shall only be answered; `affordable` says how
+    many. Raises what the embedder says of the backbone or of a picture.
     """
     sight = Sight(store, client, project, backbone, plan, pictures)
     numbers = range(len(truths))
@@ -42,8 +42,7 @@ def see(
         for number in numbers
         for view in whole_views(pictures.sizes[number], number, plan.geometry.reach)
     ]
-    count = views_each(len(truths), sight.cells) if views is None else views
-    train = training_views(pictures.sizes, numbers, count, plan.share, seed)
+    train = training_views(pictures.sizes, numbers, views, plan.share, seed)
     total = len(whole) + len(train)
     of_whole = sight.maps(whole, lambda done, _: tell(done, total))
     of_train = sight.maps(train, lambda done, _: tell(len(whole) + done, total))

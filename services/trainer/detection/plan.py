@@ -6,7 +6,8 @@ The first rung of LADDER on which they are is taken: more pixels and finer cells
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,6 +38,7 @@ USUAL_REACH: Final = 0.9
 """The share of the pictures that are no longer than what is called usual."""
 
 _OWN_SIZE: Final = "; the backbone takes no other size, and a larger one would show more"
+_LESS: Final = "; seen more finely, so many pictures would take more memory than a job may"
 
 Size = tuple[int, int]
 
@@ -52,15 +54,30 @@ class Plan:
     share: float
     reason: str
 
+    @property
+    def shapes(self) -> list[tuple[int, int, int]]:
+        """Height, width and channels of each map of a view."""
+        side = self.geometry.side
+        return [
+            (side // stride, side // stride, channels)
+            for stride, channels in zip(self.geometry.strides, self.channels, strict=True)
+        ]
 
-def make_plan(
+    @property
+    def numbers(self) -> int:
+        """The numbers in the maps of one view."""
+        return sum(math.prod(shape) for shape in self.shapes)
+
+
+def make_plans(
     backbone: backbone_pb2.Backbone,
     sizes: Sequence[Size],
     truths: Sequence[Truth],
     *,
     side_alone: bool = False,
-) -> Plan:
-    """The plan for pictures of `sizes` (width, height) that show `truths`, one box at least.
+) -> list[Plan]:
+    """The plan for pictures of `sizes` (width, height) that show `truths`, one box at least, and
+    behind it those to take where it is too much: the rungs below, each with fewer cells.
 
     With `side_alone` the backbone takes pictures of its own size and no other. Raises
     FailedPrecondition where it has no map to detect on.
@@ -76,13 +93,28 @@ def make_plan(
     fitting = [rung for rung in rungs if _fits(rung, small, sizes, truths)]
     side, cell = fitting[0] if fitting else rungs[-1]
     share = min(1.0, max(LEAST_REACH, small * side / cell / LEAST_CELLS)) if not fitting else 1.0
+    note = _OWN_SIZE if side_alone else ""
+    best = _plan(known, (side, cell), small, usual, share, note)
+    below = reversed(rungs[: rungs.index((side, cell))])
+    return [best, *(_plan(known, rung, small, usual, share, note + _LESS) for rung in below)]
+
+
+def _plan(
+    known: Mapping[int, backbone_pb2.Endpoint],
+    rung: tuple[int, int],
+    small: float,
+    usual: float,
+    share: float,
+    note: str,
+) -> Plan:
+    side, cell = rung
     taken = sorted(stride for stride in known if stride >= cell // 2)
     return Plan(
         Geometry(side, cell, share * usual, tuple(taken)),
         tuple(known[stride].name for stride in taken),
         tuple(int(known[stride].dim) for stride in taken),
         share,
-        _reason(small, side, cell, share) + (_OWN_SIZE if side_alone else ""),
+        _reason(small, side, cell, share) + note,
     )
 
 

@@ -53,18 +53,9 @@ class Sight:
         self._plan = plan
         self._source = Source(backbone, plan.endpoints, side=plan.geometry.side)
         self._embeddings = Embeddings(caches(store, project, self._source), client, self._source)
-        self._shapes = [
-            (plan.geometry.side // stride, plan.geometry.side // stride, channels)
-            for stride, channels in zip(plan.geometry.strides, plan.channels, strict=True)
-        ]
         self._decoded: OrderedDict[int, Image.Image] = OrderedDict()
         self.embedded_count = 0
         self.cached_count = 0
-
-    @property
-    def cells(self) -> int:
-        """The numbers in the maps of one view."""
-        return sum(int(np.prod(shape)) for shape in self._shapes)
 
     def maps(self, views: Sequence[View], tell: Tell) -> list[NDArray[np.float16]]:
         """The maps of views, float16 `[n, h, w, channels]` at each endpoint of the plan.
@@ -84,7 +75,7 @@ class Sight:
         self._decoded.clear()
         return [
             found.vectors[name].reshape(len(views), *shape)
-            for name, shape in zip(self._plan.endpoints, self._shapes, strict=True)
+            for name, shape in zip(self._plan.endpoints, self._plan.shapes, strict=True)
         ]
 
     def _file(self, view: View) -> bytes:

@@ -38,8 +38,8 @@ VISIBLE: Final = 0.4
 HARDLY: Final = 0.1
 """A thing of which less can be seen is not there."""
 
-MAX_BYTES: Final = 384 * 1024**2
-"""The maps of all views together, in memory and in the cache, for one job."""
+CACHED_BYTES: Final = 384 * 1024**2
+"""The maps of all views together in the cache, about: more are not drawn but for LEAST_VIEWS."""
 
 MAX_VIEWS: Final = 12
 """Views of one picture to train on."""
@@ -48,14 +48,15 @@ USUAL_VIEWS: Final = 1_200
 """Views of all pictures together: of many pictures each is seen in fewer."""
 
 LEAST_VIEWS: Final = 2
+"""Views of one picture, of however many, where memory allows (memory.py)."""
 
 Size = tuple[int, int]
 
 
-def views_each(pictures: int, cells: int) -> int:
-    """How many views of each picture are trained on, whose maps have `cells` numbers: fewer where
-    there are many pictures."""
-    most = min(USUAL_VIEWS, MAX_BYTES // (2 * cells) - pictures)
+def views_each(pictures: int, numbers: int) -> int:
+    """How many views of each picture are usually trained on, whose maps have so many `numbers`:
+    fewer where there are many pictures."""
+    most = min(USUAL_VIEWS, CACHED_BYTES // (2 * numbers) - pictures)
     return max(LEAST_VIEWS, min(MAX_VIEWS, most // max(1, pictures)))
 
 

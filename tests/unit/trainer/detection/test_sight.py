@@ -17,9 +17,8 @@ from services.common.backbones import record
 from services.common.store import Store, open_store
 from services.trainer.detection import sight as module
 from services.trainer.detection.lesson import see
-from services.trainer.detection.plan import make_plan
+from services.trainer.detection.plan import make_plans
 from services.trainer.detection.sight import Pictures, Sight
-from services.trainer.detection.views import views_each
 from services.trainer.embeddings import EmbedderClient
 from services.trainer.source import Source
 from tests.support.images import encode, picture
@@ -64,7 +63,7 @@ def pictures() -> Pictures:
     return Pictures(keys, paths, SIZES, lambda some: [FILES[n] for n in some])
 
 
-def looked(store: Store, client: Counting, **fields: Any) -> tuple[Any, Sight]:
+def looked(store: Store, client: Counting, views: int = 12) -> tuple[Any, Sight]:
     return see(
         store,
         cast("EmbedderClient", client),
@@ -76,8 +75,8 @@ def looked(store: Store, client: Counting, **fields: Any) -> tuple[Any, Sight]:
         np.arange(len(SIZES)),
         seed=0,
         tell=lambda done, total: None,
-        plan=make_plan(BACKBONE, SIZES, TRUTHS),
-        **fields,
+        plan=make_plans(BACKBONE, SIZES, TRUTHS)[0],
+        views=views,
     )
 
 
@@ -119,9 +118,3 @@ def test_few_decoded_pictures_are_kept(store: Store, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Sight, "_picture", note)
     looked(store, Counting())
     assert set(held) == {1}
-
-
-def test_many_pictures_are_seen_in_fewer_views() -> None:
-    counts = [views_each(pictures, 70_000) for pictures in (10, 100, 200, 1_000, 10_000)]
-    assert counts == [12, 12, 6, 2, 2]
-    assert views_each(100, 1_000_000) < 12
