@@ -152,7 +152,7 @@ class Teacher:
         from services.trainer.fitters.tail import set_up
 
         set_up(run.tools.threads)
-        self._fit_network, self._recipe = fit_network, Recipe()
+        self._fit_network, self._recipe, self._run = fit_network, Recipe(), run
         self._end = time.monotonic() + TRAINING_SHARE * run.left_s()
         self._most = 0
         self.done = 0
@@ -163,6 +163,7 @@ class Teacher:
 
         def fit(maps: Any, targets: Any, rows: Any, number: int) -> Any:
             self._most = max(self._most, len(rows))
+            end = time.monotonic() + (self._end - time.monotonic()) / max(1, FOLDS - self.done)
             fewer = max(LEAST_SHARE, len(rows) / self._most)  # as many rounds of fewer views
             found = self._fit_network(
                 maps,
@@ -170,7 +171,7 @@ class Teacher:
                 rows,
                 replace(self._recipe, steps=round(fewer * self._recipe.steps)),
                 seed=number,
-                seconds=(self._end - time.monotonic()) / max(1, FOLDS - self.done),
+                left_s=lambda: min(end - time.monotonic(), self._run.left_s()),
                 tick=tick,
             )
             self.done += 1

@@ -79,12 +79,13 @@ def fit_network(
     recipe: Recipe,
     *,
     seed: int,
-    seconds: float = math.inf,
+    left_s: Callable[[], float] = lambda: math.inf,
     tick: Callable[[], None] = lambda: None,
 ) -> Fitted:
     """Train on the views `rows`, ascending. `maps`: on the grid, `[n, g, g, channels]`, the
-    coarsest last. What a step takes is measured, and no more steps are taken than fit in `seconds`,
-    LEAST_STEPS at least. `tick` is called between steps and may raise to stop."""
+    coarsest last. What a step takes is measured, and no more steps are taken than fit in `left_s`
+    seconds, which is asked at each, and ends the training once it is 0; LEAST_STEPS are taken
+    whatever it is. `tick` is called between steps and may raise to stop."""
     rng = np.random.default_rng([seed, len(rows)])
     stats = [_statistics(some, rows) for some in maps]
     channels = [some.shape[-1] for some in maps]
@@ -94,17 +95,19 @@ def fit_network(
     steps = recipe.steps
     networks: list[Network] = []
     order, at = rng.permutation(rows), 0
-    began = warm = time.monotonic()
+    warm = time.monotonic()
     step = 0
     while step < steps:
         step += 1
         tick()
         if step == 2:  # the first makes the graph
             warm = time.monotonic()
-        if step == 2 + TIMED_STEPS:
+        left = left_s()
+        if left <= 0:
+            steps = min(steps, max(LEAST_STEPS, step))
+        elif step == 2 + TIMED_STEPS:
             took = (time.monotonic() - warm) / TIMED_STEPS
-            fitting = (seconds - (time.monotonic() - began)) / took
-            steps = int(min(recipe.steps, max(LEAST_STEPS, step + fitting)))
+            steps = int(min(steps, max(LEAST_STEPS, step + left / took)))
         if at + batch > len(order):
             order, at = rng.permutation(rows), 0
         some = np.sort(order[at : at + batch])
@@ -112,6 +115,8 @@ def fit_network(
         learner.step([one[some] for one in maps], targets, some, step, steps, rng)
         if len(networks) < len(recipe.kept_at) and step >= recipe.kept_at[len(networks)] * steps:
             networks.append(learner.network())
+    # Where it ended before its time, it has come no further at the stages to come.
+    networks += [learner.network()] * (len(recipe.kept_at) - len(networks))
     return Fitted(tuple(networks), steps, (time.monotonic() - warm) / max(1, steps - 1))
 
 

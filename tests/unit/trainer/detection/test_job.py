@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
+import numpy as np
 import pytest
 
 from graft.detection.scene import Truth
 from graft.embedder.v1 import backbone_pb2
 from graft.errors import FailedPrecondition
+from graft.trainer.v1 import training_job_pb2 as pb
 from services.common.backbones import record
 from services.trainer.detection import job
+from services.trainer.detection.training import folded
+from services.trainer.fitters.detector import LEAST_STEPS
+from services.trainer.running import Job
+from tests.support import blobs
 
 BACKBONE = backbone_pb2.Backbone(
     name="backbones/big",
@@ -26,3 +33,24 @@ def test_too_many_pictures_are_refused_before_one_is_embedded() -> None:
     material = SimpleNamespace(keys=[], paths=[], rows=rows, things=things, labels=("thing",))
     with pytest.raises(FailedPrecondition, match="fewer pictures"):
         job.look(cast("Any", None), cast("Any", material), BACKBONE, "", lambda done, total: None)
+
+
+def test_enough_said_while_a_network_is_trained_ends_it_and_shortens_the_others() -> None:
+    said: list[bool] = []
+    steps: list[int] = []
+    lesson = blobs.lesson(16)
+
+    def tick() -> None:
+        steps[-1] += 1
+        if steps[-1] == 70:
+            said.append(True)
+
+    spec = pb.TrainingSpec(budget=timedelta(hours=1))
+    tools = SimpleNamespace(enough=lambda: bool(said), threads=1)
+    teacher = job.Teacher(Job(cast("Any", tools), spec))
+    fit = teacher.fit(tick)
+    for number in range(2):
+        steps.append(0)
+        networks = fit(folded(lesson), lesson.targets, np.arange(16), number)
+        assert len(networks) == len(teacher.stages)
+    assert steps == [70, LEAST_STEPS]

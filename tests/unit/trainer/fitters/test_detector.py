@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -51,9 +52,28 @@ def test_the_same_seed_brings_the_same_network() -> None:
 def test_too_little_time_leaves_the_least_steps() -> None:
     lesson = blobs.lesson(16)
     recipe = Recipe(width=16, convolutions=1, steps=500, batch=8)
-    found = fit_network(folded(lesson), lesson.targets, np.arange(16), recipe, seed=0, seconds=0.0)
+    found = fit_network(
+        folded(lesson), lesson.targets, np.arange(16), recipe, seed=0, left_s=lambda: 1e-6
+    )
     assert found.steps == LEAST_STEPS
     assert len(found.networks) == len(recipe.kept_at)
+
+
+@pytest.mark.parametrize(("enough_at", "steps"), [(1, LEAST_STEPS), (90, 90)])
+def test_enough_ends_it_with_a_network_for_each_stage(enough_at: int, steps: int) -> None:
+    lesson, recipe = blobs.lesson(16), Recipe(width=16, convolutions=1, steps=200, batch=8)
+    asked: list[int] = []
+
+    def left_s() -> float:
+        asked.append(1)
+        return 0.0 if len(asked) >= enough_at else math.inf
+
+    found = fit_network(
+        folded(lesson), lesson.targets, np.arange(16), recipe, seed=0, left_s=left_s
+    )
+    assert found.steps == steps
+    assert len(found.networks) == len(recipe.kept_at)
+    assert all(np.isfinite(network.out).all() for network in found.networks)
 
 
 def test_whoever_is_told_of_the_steps_may_stop_them() -> None:
