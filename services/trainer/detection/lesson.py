@@ -42,7 +42,7 @@ def see(
         for number in numbers
         for view in whole_views(pictures.sizes[number], number, plan.geometry.reach)
     ]
-    train = training_views(pictures.sizes, numbers, views, plan.share, seed)
+    train = training_views(pictures.keys, pictures.sizes, views, plan.share, seed)
     total = len(whole) + len(train)
     of_whole = sight.maps(whole, lambda done, _: tell(done, total))
     of_train = sight.maps(train, lambda done, _: tell(len(whole) + done, total))

@@ -33,6 +33,10 @@ MAX_CROWDED: Final = 0.02
 LEAST_REACH: Final = 0.25
 """Of the usual side of a picture: a tile is no smaller."""
 
+SHARES: Final = 0.05
+"""Steps in which a tile gets larger: a picture more or less shall not move all tiles, whose maps
+would be embedded anew."""
+
 STRIDES: Final = (8, 16, 32)
 USUAL_REACH: Final = 0.9
 """The share of the pictures that are no longer than what is called usual."""
@@ -92,7 +96,8 @@ def make_plans(
     rungs = [rung for rung in ladder if min(known) <= 2 * rung[1]]
     fitting = [rung for rung in rungs if _fits(rung, small, sizes, truths)]
     side, cell = fitting[0] if fitting else rungs[-1]
-    share = min(1.0, max(LEAST_REACH, small * side / cell / LEAST_CELLS)) if not fitting else 1.0
+    wanted = small * side / cell / LEAST_CELLS
+    share = 1.0 if fitting else min(1.0, max(LEAST_REACH, round(wanted / SHARES) * SHARES))
     note = _OWN_SIZE if side_alone else ""
     best = _plan(known, (side, cell), small, usual, share, note)
     below = reversed(rungs[: rungs.index((side, cell))])

@@ -109,42 +109,51 @@ def whole_views(size: Size, number: int, reach: float) -> list[View]:
 
 
 def training_views(
-    sizes: Sequence[Size], numbers: Sequence[int], count: int, share: float, seed: int
+    keys: Sequence[bytes], sizes: Sequence[Size], count: int, share: float, seed: int
 ) -> list[View]:
-    """`count` views of each of the pictures `numbers`: as it is, mirrored, and drawn by `seed`.
+    """`count` views of each of the pictures of these `keys`, the SHA-256 of their files, and
+    `sizes`: as it is, mirrored, and drawn by `seed`.
 
     `share`: what share of a picture's longer side is looked at at once. A mosaic is counted to the
-    first of its pictures; it takes others of `numbers` alone, so that what is held out stays out.
+    first of its pictures. Draws go by what a picture shows and not by where it stands, so that most
+    views stay the same, and in the cache, when pictures come or go.
     """
+    words = np.frombuffer(b"".join(keys), "<u4").reshape(len(keys), -1)
     views: list[View] = []
-    for number in numbers:
-        rng = np.random.default_rng([seed, number])
+    for number in range(len(keys)):
         whole = Region(0.0, 0.0, *map(float, sizes[number]))
         for place in range(count):
+            rng = np.random.default_rng([seed, place, *words[number].tolist()])
             if place < 2 and share == 1.0:
                 views.append(View((Part(number, whole, flip=place == 1),)))
-            elif len(numbers) > 3 and rng.random() < MOSAICS:
-                views.append(_mosaic(sizes, numbers, number, share, rng))
+            elif rng.random() < MOSAICS and len(keys) > 3:
+                others = _others(words, number, rng)
+                views.append(_mosaic(sizes, [number, *others], share, rng))
             else:
                 views.append(View((_drawn(sizes[number], number, share, rng),)))
     return views
 
 
+def _others(words: np.ndarray, first: int, rng: np.random.Generator) -> list[int]:
+    """Three pictures beside the `first`: those of the highest hash (rendezvous hashing; Thaler and
+    Ravishankar, 1998), so that a picture that comes or goes changes few choices. The hash is
+    multiplicative (Dietzfelbinger et al., 1997): a digest times an odd number that is drawn."""
+    factor = rng.integers(2**63, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    hashes = np.ascontiguousarray(words[:, :2]).view("<u8")[:, 0] * factor
+    ranked = np.argsort(hashes, kind="stable")[::-1].tolist()
+    return [number for number in ranked[:4] if number != first][:3]
+
+
 def _mosaic(
-    sizes: Sequence[Size],
-    numbers: Sequence[int],
-    first: int,
-    share: float,
-    rng: np.random.Generator,
+    sizes: Sequence[Size], numbers: Sequence[int], share: float, rng: np.random.Generator
 ) -> View:
-    others = rng.choice([n for n in numbers if n != first], 3, replace=False).tolist()
     x, y = (float(at) for at in rng.uniform(0.35, 0.65, 2))
     places = ((0.0, 0.0, x, y), (x, 0.0, 1.0, y), (0.0, y, x, 1.0), (x, y, 1.0, 1.0))
     order = rng.permutation(4)
     return View(
         tuple(
             _drawn(sizes[number], number, share, rng, places[order[at]])
-            for at, number in enumerate([first, *others])
+            for at, number in enumerate(numbers)
         )
     )
 

@@ -16,6 +16,7 @@ from graft.trainer.v1 import training_job_pb2 as pb
 from services.common.backbones import record
 from services.trainer.detection import job
 from services.trainer.detection.training import folded
+from services.trainer.fitters import tail
 from services.trainer.fitters.detector import LEAST_STEPS
 from services.trainer.running import Job
 from tests.support import blobs
@@ -33,6 +34,11 @@ def test_too_many_pictures_are_refused_before_one_is_embedded() -> None:
     material = SimpleNamespace(keys=[], paths=[], rows=rows, things=things, labels=("thing",))
     with pytest.raises(FailedPrecondition, match="fewer pictures"):
         job.look(cast("Any", None), cast("Any", material), BACKBONE, "", lambda done, total: None)
+
+
+@pytest.fixture(autouse=True)
+def _settings_of_tensorflow_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tail, "set_up", lambda threads: None)  # they are those of the process
 
 
 def test_enough_said_while_a_network_is_trained_ends_it_and_shortens_the_others() -> None:

@@ -35,7 +35,7 @@ def test_what_is_counted_is_what_is_held(side: float) -> None:
     found, sizes = plans(2, side)
     plan = found[0]
     whole = [view for n in range(2) for view in whole_views(sizes[n], n, plan.geometry.reach)]
-    train = training_views(sizes, range(2), 3, plan.share, seed=0)
+    train = training_views([b"a" * 32, b"b" * 32], sizes, 3, plan.share, seed=0)
     truths = [Truth.of([(0, 0, 100, 100)], [0])] * 2
     maps = [
         [np.zeros((len(views), *shape), np.float16) for shape in plan.shapes]

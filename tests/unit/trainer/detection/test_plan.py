@@ -74,6 +74,13 @@ def test_tiny_things_are_looked_at_in_tiles() -> None:
     assert plan.geometry.reach == pytest.approx(plan.share * 1000)
 
 
+def test_tiles_stay_where_they_are_when_things_are_a_little_larger() -> None:
+    first, second = (
+        make_plans(backbone(), *things(side))[0].geometry.reach for side in (0.029, 0.0305)
+    )
+    assert first == second == pytest.approx(600)
+
+
 def test_behind_the_plan_stand_those_with_fewer_cells() -> None:
     for side in (0.5, 0.06, 0.03):
         plans = make_plans(backbone(), *things(side))
