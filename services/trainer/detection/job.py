@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from statistics import mean
+from typing import TYPE_CHECKING, Any, Final
 
 import graft
 from graft.embedder.v1 import backbone_pb2
@@ -30,14 +32,14 @@ from services.trainer.report.pictured import pictured
 from services.trainer.running import Job
 from services.trainer.seeing import check_whole
 
+if TYPE_CHECKING:
+    from services.trainer.fitters.detector import Fitted
+
 DEFAULT_BUDGET_S: Final = 120.0
 """Of a job that names no budget."""
 
 TRAINING_SHARE: Final = 0.7
 """Of what is left of the budget after embedding, for the networks; the rest is for the report."""
-
-LEAST_SHARE: Final = 0.5
-"""Of the steps, at least, for a network that learns from a part of the views."""
 
 OPEN_SIZE: Final = "open input size"
 """What the embedder says of a backbone that takes pictures of one size alone."""
@@ -144,7 +146,8 @@ def look(
 
 class Teacher:
     """Trains the networks of one job; owns the clock that says how many steps each may take, and
-    counts those that are `done`. `stages`: the shares of the steps at which a network is kept."""
+    knows what those took that are done. `stages`: the shares of the steps at which a network is
+    kept."""
 
     def __init__(self, run: Job) -> None:
         # Imported here: it takes seconds, and needs TensorFlow.
@@ -154,28 +157,50 @@ class Teacher:
         set_up(run.tools.threads)
         self._fit_network, self._recipe, self._run = fit_network, Recipe(), run
         self._end = time.monotonic() + TRAINING_SHARE * run.left_s()
-        self._most = 0
-        self.done = 0
+        self._took: list[Fitted] = []
         self.stages = self._recipe.kept_at
 
+    @property
+    def done(self) -> int:
+        """Networks of the detector that are trained."""
+        return len(self._took)
+
+    @property
+    def usual_s(self) -> float:
+        """The seconds that one of them took."""
+        return mean(one.seconds for one in self._took)
+
     def fit(self, tick: Callable[[], None]) -> Fit:
-        """What trains a network; `tick` is called between steps, and may raise to stop."""
+        """What trains a network of the detector; `tick` is called between steps, and may raise to
+        stop."""
 
         def fit(maps: Any, targets: Any, rows: Any, number: int) -> Any:
-            self._most = max(self._most, len(rows))
             end = time.monotonic() + (self._end - time.monotonic()) / max(1, FOLDS - self.done)
-            fewer = max(LEAST_SHARE, len(rows) / self._most)  # as many rounds of fewer views
+
+            def left_s() -> float:
+                return min(end - time.monotonic(), self._run.left_s())
+
+            recipe = self._recipe
             found = self._fit_network(
-                maps,
-                targets,
-                rows,
-                replace(self._recipe, steps=round(fewer * self._recipe.steps)),
-                seed=number,
-                left_s=lambda: min(end - time.monotonic(), self._run.left_s()),
-                tick=tick,
+                maps, targets, rows, recipe, seed=number, left_s=left_s, tick=tick
             )
-            self.done += 1
+            self._took.append(found)
             return found.networks
+
+        return fit
+
+    def again(self, tick: Callable[[], None]) -> Fit:
+        """What trains a network to compare with those of the detector: for as many steps, unless
+        the time of the job is over."""
+        recipe = replace(self._recipe, steps=round(mean(one.steps for one in self._took)))
+
+        def left_s() -> float:
+            return math.inf if self._run.left_s() > 0 else 0.0
+
+        def fit(maps: Any, targets: Any, rows: Any, number: int) -> Any:
+            return self._fit_network(
+                maps, targets, rows, recipe, seed=number, left_s=left_s, tick=tick
+            ).networks
 
         return fit
 
@@ -193,8 +218,8 @@ def report(
     sources, data = material.sources(), material.summary()
     made = evaluate(trained, sources, sizes, data, run.spec.seed, material.alike)
     tick()
-    fit = teacher.fit(tick)
-    outlook.add(made, looked.lesson, trained, fit, run.spec.seed, run.left_s, tick)
+    fit, usual_s, seed = teacher.again(tick), teacher.usual_s, run.spec.seed
+    outlook.add(made, looked.lesson, trained, fit, usual_s, seed, run.left_s, tick)
     for subject, choice, why in _decisions(looked, trained):
         made.decisions.add(subject=subject, choice=choice, reason=why)
     return made

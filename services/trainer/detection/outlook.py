@@ -53,14 +53,17 @@ def add(
     lesson: Lesson,
     trained: Trained,
     fit: Fit,
+    fit_s: float,
     seed: int,
     left_s: Callable[[], float],
     tick: Callable[[], None],
 ) -> None:
-    """Add measured points, the forecast and a sentence; nothing where the time is too short."""
-    if len(trained.scenes) < LEAST_PICTURES or left_s() <= 0:
+    """Add measured points, the forecast and a sentence; nothing where the time is too short for
+    networks like those of the detector, of which each takes about `fit_s` seconds."""
+    folds = np.unique(trained.fold_of)[:MEASURED_FOLDS].tolist()
+    if len(trained.scenes) < LEAST_PICTURES or left_s() <= len(PARTS) * len(folds) * fit_s:
         return
-    maps, folds = folded(lesson), np.unique(trained.fold_of)[:MEASURED_FOLDS].tolist()
+    maps = folded(lesson)
     all_of_it = float(np.mean([np.sum(trained.fold_of != fold) for fold in folds]))
     now = [
         scene
@@ -71,10 +74,10 @@ def add(
     for part in PARTS:
         scenes: list[Scene] = []
         for fold in folds:
-            if left_s() <= 0:
-                return
             tick()
             scenes += _answered(lesson, maps, trained, fit, fold, part, seed)
+            if left_s() <= 0:  # the last network may be one of fewer steps
+                return
         points.append((part * all_of_it, scenes))
     _tell(evaluation, sorted(points, key=lambda one: one[0]), len(lesson.labels), seed)
 
@@ -88,7 +91,8 @@ def _answered(
     part: float,
     seed: int,
 ) -> list[Scene]:
-    """The held-out pictures of a fold, answered by a network of a part of the others."""
+    """The held-out pictures of a fold, answered by a network of a part of the others, at the stage
+    of those of the detector."""
     rng = np.random.default_rng([seed, fold, round(1000 * part)])
     train, test = (
         trained.pictures[trained.fold_of != fold],
@@ -100,7 +104,8 @@ def _answered(
     if not np.isin(some, shown).any():
         some[0] = shown[0]
     rows = lesson.train.of(np.sort(some))
-    network = fit(maps, lesson.targets, rows, seed + fold)[-1]
+    stage = int(np.argmax(list(trained.stages.values())))
+    network = fit(maps, lesson.targets, rows, seed + fold)[stage]
     found = answer_pictures(lesson, draft(lesson, (network,)), np.sort(test))
     return [scene_of(lesson.truths[n], one) for n, one in found.items()]
 

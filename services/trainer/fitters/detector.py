@@ -65,11 +65,11 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Fitted:
-    """The networks at `Recipe.kept_at`, the steps that were taken, and the seconds of one."""
+    """The networks at `Recipe.kept_at`, the steps that were taken, and the seconds of all."""
 
     networks: tuple[Network, ...]
     steps: int
-    step_s: float
+    seconds: float
 
 
 def fit_network(
@@ -95,7 +95,7 @@ def fit_network(
     steps = recipe.steps
     networks: list[Network] = []
     order, at = rng.permutation(rows), 0
-    warm = time.monotonic()
+    began = warm = time.monotonic()
     step = 0
     while step < steps:
         step += 1
@@ -117,7 +117,7 @@ def fit_network(
             networks.append(learner.network())
     # Where it ended before its time, it has come no further at the stages to come.
     networks += [learner.network()] * (len(recipe.kept_at) - len(networks))
-    return Fitted(tuple(networks), steps, (time.monotonic() - warm) / max(1, steps - 1))
+    return Fitted(tuple(networks), steps, time.monotonic() - began)
 
 
 def _statistics(maps: Halves, rows: NDArray[np.int64]) -> tuple[Any, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -16,8 +17,8 @@ from graft.trainer.v1 import training_job_pb2 as pb
 from services.common.backbones import record
 from services.trainer.detection import job
 from services.trainer.detection.training import folded
-from services.trainer.fitters import tail
-from services.trainer.fitters.detector import LEAST_STEPS
+from services.trainer.fitters import detector, tail
+from services.trainer.fitters.detector import LEAST_STEPS, Fitted, Recipe
 from services.trainer.running import Job
 from tests.support import blobs
 
@@ -60,3 +61,30 @@ def test_enough_said_while_a_network_is_trained_ends_it_and_shortens_the_others(
         networks = fit(folded(lesson), lesson.targets, np.arange(16), number)
         assert len(networks) == len(teacher.stages)
     assert steps == [70, LEAST_STEPS]
+
+
+def test_networks_to_compare_with_take_as_many_steps_as_those_of_the_detector(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[int, float]] = []
+    took = iter([Fitted((), 100, 2.0), Fitted((), 140, 4.0), Fitted((), 0, 0.0)])
+
+    def fit_network(
+        maps: Any, targets: Any, rows: Any, recipe: Recipe, *, left_s: Any, **_: Any
+    ) -> Fitted:
+        asked.append((recipe.steps, left_s()))
+        return next(took)
+
+    monkeypatch.setattr(detector, "fit_network", fit_network)
+    tools = SimpleNamespace(enough=lambda: False, threads=1)
+    spec = pb.TrainingSpec(budget=timedelta(hours=1))
+    teacher = job.Teacher(Job(cast("Any", tools), spec))
+    rows = np.arange(16)
+    for number in range(2):
+        teacher.fit(lambda: None)([], cast("Any", None), rows, number)
+    assert (teacher.done, teacher.usual_s) == (2, 3.0)
+    teacher.again(lambda: None)([], cast("Any", None), rows[:4], 2)
+    assert [steps for steps, _ in asked] == [Recipe().steps, Recipe().steps, 120]
+    assert 0 < asked[0][1] < 3600
+    assert asked[2][1] == math.inf
+    assert teacher.done == 2
