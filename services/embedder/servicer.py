@@ -35,10 +35,9 @@ class EmbedderServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
         items = wire.items_of(request.items, backbone)
         if request.maps:
             maps.check(sized(backbone, request.input_size), endpoints, dtype, items=len(items))
-        loaded = await self._backbones.get(name, maps=request.maps, size=request.input_size)
-        answer = await loaded.pipeline.embed(
-            items, endpoints, view=view, deadline=wire.deadline_of(context)
-        )
+        deadline = wire.deadline_of(context)
+        async with self._backbones.hold(name, maps=request.maps, size=request.input_size) as loaded:
+            answer = await loaded.pipeline.embed(items, endpoints, view=view, deadline=deadline)
         _observe(answer.timings)
         return embedder_service_pb2.EmbedResponse(
             outputs=wire.outputs_of(answer.vectors, dtype),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,15 +57,16 @@ async def embed_stream(
     backbones: Backbones, requests: AsyncIterator[Request], *, deadline: float | None
 ) -> AsyncIterator[Response]:
     """Answers in the order of completion. Reads on only while the window has room, so that a
-    caller who does not read its answers is not read from either.
+    caller who does not read its answers is not read from either. Holds the backbone to its end.
     """
     window = _Window()
-    window.begin(_read(backbones, requests, deadline, window))
-    try:
-        async for response in window.responses():
-            yield response
-    finally:
-        await window.close()
+    async with AsyncExitStack() as held:
+        window.begin(_read(backbones, requests, deadline, window, held))
+        try:
+            async for response in window.responses():
+                yield response
+        finally:
+            await window.close()
 
 
 class _Window:
@@ -102,7 +104,9 @@ class _Window:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-async def _settled(backbones: Backbones, first: Request, deadline: float | None) -> _Terms:
+async def _settled(
+    backbones: Backbones, first: Request, deadline: float | None, held: AsyncExitStack
+) -> _Terms:
     endpoints, dtype = wire.endpoints_of(first.endpoints), wire.dtype_of(first.dtype)
     view = views.find(first.view)
     name = wire.backbone_of(first.backbone, "backbone")
@@ -110,16 +114,21 @@ async def _settled(backbones: Backbones, first: Request, deadline: float | None)
         backbone = sized(await backbones.known(name), first.input_size)
         most = maps.MAX_STREAMED_BYTES
         maps.check(backbone, endpoints, dtype, items=1, most_bytes=most)
-    loaded = await backbones.get(name, maps=first.maps, size=first.input_size)
+    holding = backbones.hold(name, maps=first.maps, size=first.input_size)
+    loaded = await held.enter_async_context(holding)
     return _Terms(loaded, endpoints, dtype, view, deadline)
 
 
 async def _read(
-    backbones: Backbones, requests: AsyncIterator[Request], deadline: float | None, window: _Window
+    backbones: Backbones,
+    requests: AsyncIterator[Request],
+    deadline: float | None,
+    window: _Window,
+    held: AsyncExitStack,
 ) -> None:
     terms: _Terms | None = None
     async for request in requests:
         if terms is None:
-            terms = await _settled(backbones, request, deadline)
+            terms = await _settled(backbones, request, deadline, held)
         await window.room()
         window.begin(terms.answer(request))

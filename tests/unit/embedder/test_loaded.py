@@ -17,7 +17,7 @@ from services.embedder import loaded as loaded_module
 from services.embedder import maps
 from services.embedder.engines.base import Engine
 from services.embedder.loaded import Backbones
-from services.embedder.pipeline import Workshop
+from services.embedder.pipeline import Pipeline, Workshop
 from tests.support.catalogue import enter
 from tests.support.engines import FakeEngine
 from tests.support.images import encode, picture
@@ -132,21 +132,117 @@ async def test_the_least_recently_used_one_goes_when_there_are_too_many(shelf: S
     assert shelf.loads == [f"backbones/{name}" for name in "abcb"]
 
 
-async def test_a_busy_one_does_not_go(shelf: Shelf) -> None:
+async def test_one_that_is_held_does_not_go_and_who_wants_its_room_is_told_after_a_while(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loaded_module, "ROOM_WAIT_S", 0.01)
     shelf.backbones._max_loaded = 1
     for name in ("a", "b"):
         enter(shelf.store, name)
-    busy = await shelf.backbones.get("backbones/a")
-    engine = busy.pipeline.engine
-    assert isinstance(engine, FakeEngine)
-    engine.gate = gate = threading.Event()
-    task = asyncio.ensure_future(busy.pipeline.embed([encode(picture(), "PNG")]))
-    await asyncio.sleep(0)
-    with pytest.raises(Unavailable, match="all busy"):
-        await shelf.backbones.get("backbones/b")
-    gate.set()
-    await task
+    async with shelf.backbones.hold("backbones/a") as held:
+        with pytest.raises(Unavailable, match="all busy") as caught:
+            await shelf.backbones.get("backbones/b")
+        assert caught.value.reason == "OVERLOADED"
+        assert caught.value.retry_after_s
+        data = [encode(picture(), "PNG")]
+        assert (await held.pipeline.embed(data)).vectors["default"].shape == (1, 6)
     assert (await shelf.backbones.get("backbones/b")).backbone.name == "backbones/b"
+
+
+@pytest.mark.parametrize("most", [1, 2])
+async def test_many_at_once_take_turns_and_never_more_than_may_be_are_in_memory(
+    shelf: Shelf, most: int
+) -> None:
+    shelf.backbones._max_loaded = most
+    names = [f"backbones/n{number}" for number in range(12)]
+    for name in names:
+        enter(shelf.store, name.removeprefix("backbones/"))
+    held: list[str] = []
+    counts: list[int] = []
+    shelf.before = lambda: counts.append(len(shelf.backbones._slots))
+
+    async def use(name: str) -> None:
+        async with shelf.backbones.hold(name) as loaded:
+            held.append(name)
+            counts.append(len(shelf.backbones._slots))
+            assert len(held) <= most
+            answer = await loaded.pipeline.embed([encode(picture(), "PNG")])
+            assert answer.vectors["default"].shape == (1, 6)
+            held.remove(name)
+
+    await asyncio.gather(*(use(name) for name in names))
+    assert sorted(shelf.loads) == sorted(names)
+    assert max(counts) == most
+
+
+async def test_two_misses_at_once_make_room_for_both(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.backbones._max_loaded = 2
+    for name in ("a", "b", "c", "d"):
+        enter(shelf.store, name)
+        await shelf.backbones.known(f"backbones/{name}")
+    for name in ("a", "b"):
+        await shelf.backbones.get(f"backbones/{name}")
+    closing = Pipeline.close
+
+    async def slowly(pipeline: Pipeline, grace_s: float) -> None:
+        await asyncio.sleep(0.01)
+        await closing(pipeline, grace_s)
+
+    monkeypatch.setattr(Pipeline, "close", slowly)
+    await asyncio.gather(*(shelf.backbones.get(f"backbones/{name}") for name in ("c", "d")))
+    assert len(shelf.backbones._slots) == 2
+    await shelf.backbones.get("backbones/a")
+    assert len(shelf.backbones._slots) == 2
+
+
+async def test_a_caller_who_stops_waiting_for_room_leaves_nothing_behind(shelf: Shelf) -> None:
+    shelf.backbones._max_loaded = 1
+    names = [f"backbones/{name}" for name in "abcd"]
+    for name in names:
+        enter(shelf.store, name.removeprefix("backbones/"))
+        await shelf.backbones.known(name)
+    async with shelf.backbones.hold(names[0]):
+        waiting = [asyncio.ensure_future(shelf.backbones.get(name)) for name in names[1:]]
+        await asyncio.sleep(0)
+        waiting[1].cancel()
+        await asyncio.wait([waiting[1]])
+        assert [task.done() for task in waiting] == [False, True, False]
+    await asyncio.gather(waiting[0], waiting[2])
+    assert shelf.loads == ["backbones/a", "backbones/b", "backbones/d"]
+
+
+async def test_who_waits_for_room_is_told_of_the_end(shelf: Shelf) -> None:
+    shelf.backbones._max_loaded = 1
+    for name in ("a", "b"):
+        enter(shelf.store, name)
+        await shelf.backbones.known(f"backbones/{name}")
+    async with shelf.backbones.hold("backbones/a"):
+        waiting = asyncio.ensure_future(shelf.backbones.get("backbones/b"))
+        await asyncio.sleep(0)
+        await shelf.backbones.close(0.0)
+        with pytest.raises(Unavailable, match="shutting down") as caught:
+            await waiting
+    assert caught.value.reason == "NOT_SERVING"
+    assert shelf.loads == ["backbones/a"]
+
+
+async def test_who_waits_for_a_load_is_told_of_the_end(shelf: Shelf) -> None:
+    enter(shelf.store, "a")
+    gate, begun = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        begun.set()
+        gate.wait(10)
+
+    shelf.before = wait
+    waiting = asyncio.ensure_future(shelf.backbones.get("backbones/a"))
+    await asyncio.to_thread(begun.wait, 10)
+    gate.set()  # what a thread has begun it ends, but nobody has heard of it yet
+    await shelf.backbones.close(0.0)
+    with pytest.raises(Unavailable, match="shutting down"):
+        await waiting
 
 
 async def test_only_so_many_spellings_are_remembered(
