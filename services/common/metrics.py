@@ -52,6 +52,16 @@ QUEUE_ITEMS: Final = Gauge(
     "Items waiting for the device, admitted and not answered",
     registry=REGISTRY,
 )
+ADMITTED_BYTES: Final = Gauge(
+    "graft_admitted_bytes",
+    "Contents of the requests that were admitted and not answered",
+    registry=REGISTRY,
+)
+REFUSED_BYTES: Final = Counter(
+    "graft_refused_bytes",
+    "Contents of the requests that were refused, as there were too many bytes inside",
+    registry=REGISTRY,
+)
 BATCH_ITEMS: Final = Histogram(
     "graft_batch_items", "Items in a device batch", buckets=_SIZES, registry=REGISTRY
 )

@@ -6,6 +6,7 @@ Knows no protocol: the servicer calls it, and so may any program in its own even
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,10 @@ from services.embedder.views import AS_IT_IS, View
 
 SLOTS = 96
 """Images that are decoded, or being decoded, and not yet answered: bounds their memory."""
+
+DECODED_BYTES = 256 << 20
+"""The most that the decoded images of one backbone take, which bounds those of large inputs to
+fewer than SLOTS; a single one may take more."""
 
 WINDOW = 48
 """Items of one request that are worked on at once, so that others come in between."""
@@ -96,6 +101,7 @@ class Pipeline:
         self._intake = intake
         self._workshop = workshop
         self._batcher = batcher
+        self._decoded = asyncio.Semaphore(_slots(intake))
 
     async def embed(
         self,
@@ -169,7 +175,7 @@ class Pipeline:
             raise at_item(error, index, self._kind) from error
 
     async def _one(self, data: bytes, wish: _Wish) -> _Done:
-        async with self._workshop.slots:
+        async with self._decoded, self._workshop.slots:
             if wish.deadline is not None and time.monotonic() >= wish.deadline:
                 text = "the deadline passed before the item was decoded; allow more time"
                 raise DeadlineExceeded(text)
@@ -204,6 +210,14 @@ def at_item(error: GraftError, index: int, kind: str) -> GraftError:
         metadata={**error.metadata, "index": str(index)},
         retry_after_s=error.retry_after_s,
     )
+
+
+def _slots(intake: Preprocess | TextIntake) -> int:
+    """How many items may be decoded at once: texts are bounded where they are admitted."""
+    if isinstance(intake, TextIntake):
+        return SLOTS
+    size = math.prod(intake.shape) * np.dtype(np.float32).itemsize
+    return max(1, min(SLOTS, DECODED_BYTES // size))
 
 
 def _decode(

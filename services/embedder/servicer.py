@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from contextlib import aclosing
+from typing import Any, Final
 
+from graft.channel import MAX_MESSAGE_BYTES
 from graft.embedder.v1 import backbone_pb2, embedder_service_pb2, embedder_service_pb2_grpc
 from graft.errors import NotFound
 from services.common import metrics
+from services.common.admission import BYTES, Admission
 from services.common.paging import take_page
 from services.embedder import maps, views, wire
 from services.embedder.loaded import Backbones
 from services.embedder.pipeline import Timings
 from services.embedder.sized import sized
 from services.embedder.stream import embed_stream
+
+ADMITTED_BYTES: Final = 8 * MAX_MESSAGE_BYTES
+"""The contents of all requests inside, whichever backbone they are for: 512 MiB, which are in
+memory twice, as the message and as its items."""
 
 
 class EmbedderServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
@@ -22,6 +29,7 @@ class EmbedderServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
     def __init__(self, backbones: Backbones, *, max_items: int) -> None:
         self._backbones = backbones
         self._max_items = max_items
+        self._bytes = Admission(ADMITTED_BYTES, BYTES)
 
     async def Embed(
         self, request: embedder_service_pb2.EmbedRequest, context: Any
@@ -36,8 +44,10 @@ class EmbedderServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
         if request.maps:
             maps.check(sized(backbone, request.input_size), endpoints, dtype, items=len(items))
         deadline = wire.deadline_of(context)
-        async with self._backbones.hold(name, maps=request.maps, size=request.input_size) as loaded:
-            answer = await loaded.pipeline.embed(items, endpoints, view=view, deadline=deadline)
+        holding = self._backbones.hold(name, maps=request.maps, size=request.input_size)
+        with self._bytes.admit(sum(map(len, items))):
+            async with holding as loaded:
+                answer = await loaded.pipeline.embed(items, endpoints, view=view, deadline=deadline)
         _observe(answer.timings)
         return embedder_service_pb2.EmbedResponse(
             outputs=wire.outputs_of(answer.vectors, dtype),
@@ -50,8 +60,10 @@ class EmbedderServicer(embedder_service_pb2_grpc.EmbedderServiceServicer):
     ) -> AsyncIterator[embedder_service_pb2.EmbedStreamResponse]:
         """Each item on its own."""
         deadline = wire.deadline_of(context)
-        async for response in embed_stream(self._backbones, request_iterator, deadline=deadline):
-            yield response
+        answers = embed_stream(self._backbones, request_iterator, self._bytes, deadline=deadline)
+        async with aclosing(answers):
+            async for response in answers:
+                yield response
 
     async def GetBackbone(
         self, request: embedder_service_pb2.GetBackboneRequest, context: Any

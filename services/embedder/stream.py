@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +13,16 @@ import numpy as np
 from graft.content import Problem
 from graft.embedder.v1 import embedder_service_pb2
 from graft.errors import Internal, InvalidArgument, ResourceExhausted
+from services.common.admission import Admission
 from services.embedder import maps, views, wire
 from services.embedder.loaded import Backbones, Loaded
 from services.embedder.sized import sized
 
 WINDOW = 64
 """Items of one stream that are at work or answered and not yet taken by the caller."""
+
+WINDOW_BYTES = 64 << 20
+"""What the requests of those may take; a single larger one is worked on alone."""
 
 _OF_THE_ITEM = (InvalidArgument, ResourceExhausted, Internal)
 
@@ -31,6 +35,7 @@ class _Terms:
     """What the first message settles for the whole stream."""
 
     loaded: Loaded
+    room: Admission
     endpoints: tuple[str, ...]
     dtype: type[np.floating[Any]]
     view: views.View
@@ -41,9 +46,11 @@ class _Terms:
         digest = self.loaded.backbone.digest
         try:
             item = wire.item_of(request.item, "item", self.loaded.backbone)
-            answer = await self.loaded.pipeline.embed_patiently(
-                item, self.endpoints, view=self.view, deadline=self.deadline
-            )
+            await self.room.room(len(item))
+            with self.room.admit(len(item)):
+                answer = await self.loaded.pipeline.embed_patiently(
+                    item, self.endpoints, view=self.view, deadline=self.deadline
+                )
         except _OF_THE_ITEM as error:
             return Response(
                 id=request.id, problem=Problem.from_error(error).to_proto(), backbone_digest=digest
@@ -54,14 +61,20 @@ class _Terms:
 
 
 async def embed_stream(
-    backbones: Backbones, requests: AsyncIterator[Request], *, deadline: float | None
-) -> AsyncIterator[Response]:
+    backbones: Backbones,
+    requests: AsyncIterator[Request],
+    room: Admission,
+    *,
+    deadline: float | None,
+) -> AsyncGenerator[Response, None]:
     """Answers in the order of completion. Reads on only while the window has room, so that a
-    caller who does not read its answers is not read from either. Holds the backbone to its end.
+    caller who does not read its answers is not read from either; items wait for `room`, which
+    counts their bytes. Holds the backbone to its end.
     """
     window = _Window()
     async with AsyncExitStack() as held:
-        window.begin(_read(backbones, requests, deadline, window, held))
+        reader = _Reader(backbones, room, deadline, held)
+        window.begin(reader.read(requests, window))
         try:
             async for response in window.responses():
                 yield response
@@ -70,32 +83,39 @@ async def embed_stream(
 
 
 class _Window:
-    """Owns the tasks of one stream: its reader and at most WINDOW items."""
+    """Owns the tasks of one stream: its reader, and items up to WINDOW and WINDOW_BYTES."""
 
     def __init__(self) -> None:
-        self._room = asyncio.Semaphore(WINDOW)
+        self._items = self._bytes = 0  # of what is at work, or answered and not taken
+        self._taken = asyncio.Event()
         self._done: asyncio.Queue[asyncio.Task[Response | None]] = asyncio.Queue(WINDOW + 1)
-        self._tasks: set[asyncio.Task[Response | None]] = set()
+        self._tasks: dict[asyncio.Task[Response | None], int] = {}  # and the bytes of its request
 
-    def begin(self, work: Coroutine[Any, Any, Response | None]) -> None:
+    def begin(self, work: Coroutine[Any, Any, Response | None], size: int = 0) -> None:
         """Works on something that answers a response, or None if it is the reader."""
         task = asyncio.ensure_future(work)
-        self._tasks.add(task)
+        self._tasks[task] = size
         task.add_done_callback(self._done.put_nowait)
 
-    async def room(self) -> None:
-        """Waits until one more item may be worked on."""
-        await self._room.acquire()
+    async def room(self, size: int) -> None:
+        """Waits until one more item of `size` bytes may be worked on, and counts it in."""
+        while self._items and (self._items >= WINDOW or self._bytes + size > WINDOW_BYTES):
+            self._taken.clear()
+            await self._taken.wait()
+        self._items += 1
+        self._bytes += size
 
     async def responses(self) -> AsyncIterator[Response]:
         """All responses until reader and items are done; raises what ends the stream early."""
         while self._tasks:
             task = await self._done.get()
-            self._tasks.discard(task)
+            size = self._tasks.pop(task)
             response = task.result()
             if response is not None:
                 yield response
-                self._room.release()  # only now has the caller taken it
+                self._items -= 1  # only now has the caller taken it
+                self._bytes -= size
+                self._taken.set()
 
     async def close(self) -> None:
         """Ends whatever is still at work."""
@@ -104,31 +124,33 @@ class _Window:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-async def _settled(
-    backbones: Backbones, first: Request, deadline: float | None, held: AsyncExitStack
-) -> _Terms:
-    endpoints, dtype = wire.endpoints_of(first.endpoints), wire.dtype_of(first.dtype)
-    view = views.find(first.view)
-    name = wire.backbone_of(first.backbone, "backbone")
-    if first.maps:
-        backbone = sized(await backbones.known(name), first.input_size)
-        most = maps.MAX_STREAMED_BYTES
-        maps.check(backbone, endpoints, dtype, items=1, most_bytes=most)
-    holding = backbones.hold(name, maps=first.maps, size=first.input_size)
-    loaded = await held.enter_async_context(holding)
-    return _Terms(loaded, endpoints, dtype, view, deadline)
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads the requests of one stream; the backbone that the first one names goes into `held`."""
 
+    backbones: Backbones
+    room: Admission
+    deadline: float | None
+    held: AsyncExitStack
 
-async def _read(
-    backbones: Backbones,
-    requests: AsyncIterator[Request],
-    deadline: float | None,
-    window: _Window,
-    held: AsyncExitStack,
-) -> None:
-    terms: _Terms | None = None
-    async for request in requests:
-        if terms is None:
-            terms = await _settled(backbones, request, deadline, held)
-        await window.room()
-        window.begin(terms.answer(request))
+    async def read(self, requests: AsyncIterator[Request], window: _Window) -> None:
+        """Begins to work on each item when the window has room for it."""
+        terms: _Terms | None = None
+        async for request in requests:
+            if terms is None:
+                terms = await self._settled(request)
+            size = request.item.ByteSize()
+            await window.room(size)
+            window.begin(terms.answer(request), size)
+
+    async def _settled(self, first: Request) -> _Terms:
+        endpoints, dtype = wire.endpoints_of(first.endpoints), wire.dtype_of(first.dtype)
+        view = views.find(first.view)
+        name = wire.backbone_of(first.backbone, "backbone")
+        if first.maps:
+            backbone = sized(await self.backbones.known(name), first.input_size)
+            most = maps.MAX_STREAMED_BYTES
+            maps.check(backbone, endpoints, dtype, items=1, most_bytes=most)
+        holding = self.backbones.hold(name, maps=first.maps, size=first.input_size)
+        loaded = await self.held.enter_async_context(holding)
+        return _Terms(loaded, self.room, endpoints, dtype, view, self.deadline)

@@ -12,16 +12,13 @@ import grpc
 import numpy as np
 import pytest
 
-from graft.common.v1 import content_pb2, error_reason_pb2, tensor_pb2
-from graft.embedder.v1 import (
-    embedder_service_pb2,
-)
+from graft.common.v1 import content_pb2, tensor_pb2
+from graft.embedder.v1 import embedder_service_pb2
 from graft.errors import GraftError
 from graft.status import from_rpc_error
 from graft.tensors import from_tensor
 from services.common.image import decode, decode_picture
 from services.embedder import maps, views
-from services.embedder import stream as stream_module
 from services.embedder.preprocess import Preprocess
 from tests.support.catalogue import enter
 from tests.support.embedder_service import TINY, Service
@@ -133,83 +130,6 @@ async def test_a_deadline_that_passes_ends_the_call_and_costs_no_device_time(
     gate.set()
     await busy
     assert service.engine.batches == [1, 1]
-
-
-async def requests(
-    *contents: content_pb2.Content, **first: Any
-) -> AsyncIterator[embedder_service_pb2.EmbedStreamRequest]:
-    for number, content in enumerate(contents):
-        head = {"backbone": TINY, **first} if number == 0 else {}
-        yield embedder_service_pb2.EmbedStreamRequest(id=number + 100, item=content, **head)
-
-
-async def test_a_stream_answers_every_item_with_its_number(service: Service) -> None:
-    items = [image(seed) for seed in range(60)]
-    items[7] = content_pb2.Content(image=b"bad")
-    items[9] = content_pb2.Content(text="cat")
-    call = service.stub.EmbedStream(requests(*items, endpoints=["map"]), timeout=30)
-    answers = {answer.id: answer async for answer in call}
-    assert sorted(answers) == list(range(100, 160))
-    reasons = {
-        number - 100: error_reason_pb2.ErrorReason.Name(answer.problem.reason)
-        for number, answer in answers.items()
-        if answer.HasField("problem")
-    }
-    assert reasons == {
-        7: "ERROR_REASON_IMAGE_UNDECODABLE",
-        9: "ERROR_REASON_MODALITY_MISMATCH",
-    }
-    for number, content in enumerate(items):
-        if number not in reasons:
-            (output,) = answers[number + 100].outputs
-            assert list(output.vectors.shape) == [8]
-            assert np.allclose(from_tensor(output.vectors), expected(content, "map"), atol=1e-5)
-
-
-async def test_an_empty_stream_ends(service: Service) -> None:
-    assert [answer async for answer in service.stub.EmbedStream(requests(), timeout=10)] == []
-
-
-async def test_a_stream_for_no_backbone_fails_as_a_whole(service: Service) -> None:
-    call = service.stub.EmbedStream(requests(image(0), backbone="backbones/none"), timeout=10)
-    with pytest.raises(grpc.RpcError) as caught:
-        [answer async for answer in call]
-    assert from_rpc_error(caught.value, target="").code == "NOT_FOUND"
-
-
-async def test_a_stream_is_read_no_further_than_its_window(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stream_module, "WINDOW", 4)
-    await service.embed(image(0))
-    service.engine.gate = gate = threading.Event()
-    read = 0
-
-    async def counted() -> AsyncIterator[embedder_service_pb2.EmbedStreamRequest]:
-        nonlocal read
-        async for request in requests(*[image(0)] * 30):
-            read += 1
-            yield request
-
-    loaded = await service.backbones.get(TINY)
-    answers = stream_module.embed_stream(service.backbones, counted(), deadline=None)
-    first = asyncio.ensure_future(anext(answers))
-    await until(lambda: loaded.pipeline.inside == 4)
-    assert read <= 5  # four at work and one in hand
-    gate.set()
-    assert (await first).id in range(100, 104)  # whichever was done first
-    await answers.aclose()  # type: ignore[attr-defined]
-    assert loaded.pipeline.inside == 0
-
-
-async def test_a_stream_that_is_cancelled_gives_everything_back(service: Service) -> None:
-    service.engine.gate = gate = threading.Event()
-    call = service.stub.EmbedStream(requests(*[image(0)] * 30), timeout=30)
-    await until(lambda: service.engine.batches)
-    call.cancel()
-    gate.set()
-    pipeline = (await service.backbones.get(TINY)).pipeline
-    await until(lambda: pipeline.inside == 0)
 
 
 async def test_the_catalogue_is_told_page_by_page(service: Service) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from graft.errors import DeadlineExceeded, Internal, Unavailable
 from services.common import metrics
-from services.embedder.batching.admission import Admission
+from services.common.admission import ITEMS, Admission
 from services.embedder.batching.policy import Decision, Waiting, next_batch
 from services.embedder.device import Device
 from services.embedder.engines.base import Batch, Engine, Item, Vectors, assemble
@@ -97,7 +97,7 @@ class Batcher:
         self._device = device
         self._on_death = on_death
         self._clock = clock
-        self._admission = Admission(limit_items)
+        self._admission = Admission(limit_items, ITEMS)
         self._queue: deque[_Entry] = deque()
         self._open: set[_Entry] = set()  # all that are not answered yet, wherever they are
         self._staging: _Batch | None = None
@@ -236,7 +236,6 @@ class Batcher:
                 entry.answer.set_result(Embedded(vectors, ran.started, ran.ended))
         metrics.BATCH_ITEMS.observe(len(batch.entries))
         metrics.PADDED_ITEMS.inc(batch.rows - len(batch.entries))
-        self._admission.observe(len(batch.entries), ran.ended - ran.started)
 
     def _fail(self, batch: _Batch, error: BaseException) -> None:
         """Fails an item that was by itself; gives each of several one more try alone."""

@@ -6,12 +6,13 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import numpy as np
 import pytest
 
 from graft.errors import DeadlineExceeded, InvalidArgument, ResourceExhausted, Unavailable
-from services.common.image import ImageLimits, decode
+from services.common.image import ImageLimits, decode, decode_picture
 from services.embedder import pipeline as pipeline_module
 from services.embedder.batching.batcher import Batcher
 from services.embedder.pipeline import Pipeline, Workshop
@@ -153,6 +154,29 @@ async def test_a_caller_who_leaves_gives_everything_back(line: Line) -> None:
     gate.set()
     line.engine.gate = None
     assert (await line.pipeline.embed([image(1)])).vectors["default"].shape == (1, 6)
+
+
+@pytest.mark.parametrize("fitting", [0, 1, 3])
+async def test_decoded_images_are_bounded_by_their_bytes_and_one_always_fits(
+    monkeypatch: pytest.MonkeyPatch, fitting: int
+) -> None:
+    monkeypatch.setattr(pipeline_module, "DECODED_BYTES", fitting * SIDE * SIDE * 3 * 4 + 1)
+    line = Line()
+    decoded: list[int] = []
+
+    def counting(data: bytes, **options: Any) -> Any:
+        decoded.append(len(data))
+        return decode_picture(data, **options)
+
+    monkeypatch.setattr(pipeline_module, "decode_picture", counting)
+    line.engine.gate = gate = threading.Event()
+    task = asyncio.ensure_future(line.pipeline.embed([image(n) for n in range(12)]))
+    await until(lambda: line.engine.batches)
+    await until(lambda: len(line.pipeline._batcher._open) == max(1, fitting))
+    assert len(decoded) == max(1, fitting)
+    gate.set()
+    assert (await task).vectors["default"].shape == (12, 6)
+    await line.close()
 
 
 async def test_a_big_request_leaves_room_for_a_small_one_beside_it(
