@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
-from graft.common.v1 import info_service_pb2
+from graft.channel import MAX_MESSAGE_BYTES
+from graft.common.v1 import content_pb2, info_service_pb2
 from graft.errors import GraftError, InvalidArgument, ResourceExhausted, Unavailable
 from graft.names import parse_servable
 from graft.predictor.v1 import predictor_service_pb2 as pb
 from graft.predictor.v1 import predictor_service_pb2_grpc
+from services.common.admission import BYTES, Admission
 from services.common.blocking import Bridge
 from services.common.store.base import Store
 from services.predictor import catalogue
@@ -22,6 +25,10 @@ MAX_MODELS: Final = 100
 
 STARTING_S: Final = 1.0
 """After so long a caller may try again, while the limits of the embedder are not known yet."""
+
+ADMITTED_BYTES: Final = 2 * MAX_MESSAGE_BYTES
+"""The items of all requests inside: 128 MiB, of which there are up to four copies at a time, as
+they came and as they go on to the embedder, each as a message and packed."""
 
 
 class PredictorServicer(predictor_service_pb2_grpc.PredictorServiceServicer):
@@ -40,13 +47,15 @@ class PredictorServicer(predictor_service_pb2_grpc.PredictorServiceServicer):
         self._store = store
         self._threads = threads
         self._info = info
+        self._bytes = Admission(ADMITTED_BYTES, BYTES)
 
     async def Predict(self, request: pb.PredictRequest, context: Any) -> pb.PredictResponse:
         """Label a batch with one model."""
         self._check_items(len(request.items))
-        labelled, timings = await self._router.predict(
-            [Asked(request.model, "model")], request.items, context.time_remaining()
-        )
+        with self._bytes.admit(_size(request.items)):
+            labelled, timings = await self._router.predict(
+                [Asked(request.model, "model")], request.items, context.time_remaining()
+            )
         return pb.PredictResponse(
             model_version=labelled[0].model_version,
             predictions=labelled[0].predictions,
@@ -60,9 +69,10 @@ class PredictorServicer(predictor_service_pb2_grpc.PredictorServiceServicer):
         self._check_items(len(request.items))
         _check_count(len(request.models), MAX_MODELS, "models")
         asked = [Asked(model, f"models[{index}]") for index, model in enumerate(request.models)]
-        labelled, timings = await self._router.predict(
-            asked, request.items, context.time_remaining()
-        )
+        with self._bytes.admit(_size(request.items)):
+            labelled, timings = await self._router.predict(
+                asked, request.items, context.time_remaining()
+            )
         results = [
             pb.ModelPredictions(model_version=one.model_version, predictions=one.predictions)
             for one in labelled
@@ -94,6 +104,10 @@ class PredictorServicer(predictor_service_pb2_grpc.PredictorServiceServicer):
                 retry_after_s=STARTING_S,
             )
         _check_count(count, limit, "items")
+
+
+def _size(items: Iterable[content_pb2.Content]) -> int:
+    return sum(item.ByteSize() for item in items)  # of one at a time: it packs what it measures
 
 
 def _check_count(count: int, limit: int, field: str) -> None:

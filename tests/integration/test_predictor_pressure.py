@@ -22,6 +22,7 @@ from graft.status import from_rpc_error
 from services.common import metrics
 from services.common.heads.linear import LinearHead
 from services.common.store import Store, open_store
+from services.predictor import servicer
 from tests.support.predictor import (
     DIM,
     PROJECT,
@@ -191,6 +192,36 @@ async def test_an_overloaded_embedder_keeps_its_reason(running: Running, folder:
     error = await failure(running.predict("pets"))
     assert isinstance(error, errors.Unavailable)
     assert (error.reason, error.retry_after_s) == ("OVERLOADED", 0.25)
+
+
+@pytest.mark.parametrize("many", [False, True])
+async def test_requests_are_bounded_by_their_bytes_and_one_is_taken_when_idle(
+    folder: Store, monkeypatch: pytest.MonkeyPatch, many: bool
+) -> None:
+    publish(folder, "pets", sure("cat"))
+    asked = request("pets", *[png()] * 3)
+    size = sum(item.ByteSize() for item in asked.items)
+    monkeypatch.setattr(servicer, "ADMITTED_BYTES", 2 * size - 1)
+    async with running_predictor(folder) as running:
+        address = running.predictor.server.address
+        options = [("grpc.enable_retries", 0)]
+        async with grpc.aio.insecure_channel(address, options=options) as channel:
+            stub = predictor_service_pb2_grpc.PredictorServiceStub(channel)
+            message: Any = asked
+            if many:
+                message = pb.PredictManyRequest(models=[asked.model], items=asked.items)
+            call = stub.PredictMany if many else stub.Predict
+            running.embedder.gate.clear()
+            first = asyncio.ensure_future(stub.Predict(asked, timeout=20))
+            await _until(lambda: running.embedder.asked)
+            error = await failure(call(message, timeout=20))
+            assert isinstance(error, errors.Unavailable)
+            assert error.reason == "OVERLOADED"
+            assert (error.metadata["limit"], error.metadata["unit"]) == (str(2 * size - 1), "bytes")
+            assert error.retry_after_s
+            running.embedder.gate.set()
+            assert len((await first).predictions) == 3
+            assert await call(message, timeout=20)
 
 
 async def test_calls_in_flight_are_answered_before_the_end(folder: Store) -> None:

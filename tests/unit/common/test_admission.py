@@ -10,7 +10,8 @@ from graft.channel import MAX_MESSAGE_BYTES
 from graft.errors import Unavailable
 from services.common import metrics
 from services.common.admission import BYTES, ITEMS, Admission
-from services.embedder.servicer import ADMITTED_BYTES
+from services.embedder import servicer as embedder
+from services.predictor import servicer as predictor
 
 
 class Clock:
@@ -100,6 +101,6 @@ async def test_the_closed_one_refuses_and_drains() -> None:
     await draining
 
 
-@pytest.mark.parametrize("limit", [ADMITTED_BYTES])
+@pytest.mark.parametrize("limit", [embedder.ADMITTED_BYTES, predictor.ADMITTED_BYTES])
 def test_any_request_fits_where_there_is_no_other(limit: int) -> None:
     assert limit >= MAX_MESSAGE_BYTES
