@@ -126,7 +126,7 @@ class Backbones:
 
         async def send(contents: list[Any]) -> list[Any]:
             request = embedder_service_pb2.EmbedRequest(backbone=name, items=contents)
-            response = await self._connection.call("backbones", "Embed", request)
+            response = await self._connection.call_patiently("backbones", "Embed", request)
             return list(from_tensor(response.outputs[0].vectors))
 
         limits, rows = await self._connection.info("embedder"), []

@@ -15,6 +15,10 @@ REQUEST_ITEMS: Final = 64
 """Items of one request, where the server takes that many: more gains nothing in throughput and
 makes one slow answer of many."""
 
+REQUEST_BYTES: Final = 8 << 20
+"""The contents of one request, or a single larger one: what waits in memory on every hop, several
+times over."""
+
 REQUESTS_IN_FLIGHT: Final = 4
 """Enough to keep the embedder's device busy while a finished answer travels back."""
 
@@ -30,12 +34,12 @@ class Batch:
 
 
 def split(items: Sequence[Item], limits: ServerInfo) -> Iterator[Batch]:
-    """Yield batches within `limits`; each position is in exactly one of them, once.
+    """Yield batches within `limits` and REQUEST_BYTES; each position is in exactly one, once.
 
     An item that cannot be read, or that the server would refuse for its size, is a failure of the
     batch where it would have travelled.
     """
-    bound = limits.max_message_bytes - MESSAGE_SLACK_BYTES
+    bound = min(REQUEST_BYTES, limits.max_message_bytes - MESSAGE_SLACK_BYTES)
     count = min(REQUEST_ITEMS, limits.max_items)
     positions: list[int] = []
     failures: list[tuple[int, GraftError]] = []

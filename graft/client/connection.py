@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from graft.addresses import Addresses
 from graft.common.v1 import info_service_pb2, info_service_pb2_grpc
 from graft.content import MAX_TEXT_BYTES
 from graft.embedder.v1 import embedder_service_pb2_grpc
-from graft.errors import FailedPrecondition, GraftError
+from graft.errors import FailedPrecondition, GraftError, Unavailable
 from graft.predictor.v1 import predictor_service_pb2_grpc
 from graft.status import from_rpc_error
 from graft.trainer.v1 import (
@@ -29,6 +30,9 @@ DEFAULT_TIMEOUT_S: Final = 60.0
 
 BULK_TIMEOUT_S: Final = 3600.0
 """The deadline of a call that streams, or waits for a backbone to be loaded."""
+
+_PASSING: Final = ("OVERLOADED", "NOT_SERVING")
+"""Why a replica refuses what it, or another one, takes in a moment."""
 
 _STUBS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "backbones": ("embedder", embedder_service_pb2_grpc.EmbedderServiceStub),
@@ -75,6 +79,23 @@ class Connection:
         service, _ = _STUBS[area]
         attempt = getattr(self._stub(area), method)
         return await self._answer(service, attempt, request, timeout_s or self._timeout_s)
+
+    async def call_patiently(self, area: str, method: str, request: Any) -> Any:
+        """Make one call, again whenever a server that has too much to do says to, within the one
+        deadline. gRPC by itself repeats no request above 256 KiB, nor does it wait as it is told.
+        """
+        end = time.monotonic() + self._timeout_s
+        while True:
+            try:
+                left_s = end - time.monotonic()
+                return await self.call(area, method, request, timeout_s=left_s)
+            except Unavailable as error:
+                pause_s = error.retry_after_s
+                if error.reason not in _PASSING or pause_s is None:
+                    raise
+                if time.monotonic() + pause_s >= end:
+                    raise
+            await asyncio.sleep(pause_s)
 
     async def stream(self, area: str, method: str, request: Any) -> AsyncGenerator[Any, None]:
         """Make a call whose answers stream in; closing the iterator cancels the call."""

@@ -83,7 +83,7 @@ class Predictor:
 
         async def send(contents: list[Any]) -> list[Any]:
             request = predictor_service_pb2.PredictRequest(model=name, items=contents)
-            response = await self._connection.call("predictor", "Predict", request)
+            response = await self._connection.call_patiently("predictor", "Predict", request)
             version = response.model_version
             return [Prediction.from_proto(one, version) for one in response.predictions]
 
@@ -99,7 +99,8 @@ class Predictor:
 
         async def send(contents: list[Any]) -> list[Any]:
             request = predictor_service_pb2.PredictManyRequest(models=names, items=contents)
-            response = await self._connection.call("predictor", "PredictMany", request)
+            answer = self._connection.call_patiently("predictor", "PredictMany", request)
+            response = await answer
             columns = [
                 [Prediction.from_proto(one, result.model_version) for one in result.predictions]
                 for result in response.results

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graft.client.batches import REQUEST_ITEMS, split
+from graft.client.batches import REQUEST_BYTES, REQUEST_ITEMS, split
 from graft.client.connection import ServerInfo
 from graft.content import MESSAGE_SLACK_BYTES, Joint
 
@@ -27,6 +27,13 @@ def test_every_item_travels_once_in_order_within_the_limits(
         assert len(batch.positions) <= min(max_items, REQUEST_ITEMS)
         total = sum(sizes[position] for position in batch.positions)
         assert total <= room
+
+
+def test_a_batch_is_no_larger_than_it_has_to_be_and_a_larger_item_travels_alone() -> None:
+    info = ServerInfo("x", "0", 64 << 20, 64, 20 << 20, 1)
+    third, large = bytes(REQUEST_BYTES // 3), bytes(2 * REQUEST_BYTES)
+    batches = split([third, third, third, large, third, third], info)
+    assert [batch.positions for batch in batches] == [(0, 1), (2,), (3,), (4, 5)]
 
 
 def test_a_joint_item_counts_with_both_parts_and_each_has_its_own_bound() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -58,6 +59,38 @@ async def test_large_items_are_split_by_the_servers_message_size(
     big = RED + bytes(1_500_000)  # what follows an image's end is ignored
     assert len(await client.predict("hues", [big] * 5)) == 5
     assert sorted(suite.world.batches) == [1, 2, 2]
+
+
+@pytest.mark.parametrize("reason", ["OVERLOADED", "NOT_SERVING"])
+async def test_a_large_batch_comes_back_to_an_overloaded_server_when_it_says(
+    suite: FakeSuite, client: AsyncClient, reason: str
+) -> None:
+    large = RED + bytes(1_500_000)  # gRPC repeats no request of this size by itself
+    refusals = [graft.Unavailable("busy", reason=reason, retry_after_s=0.05) for _ in range(6)]
+    suite.world.failures.extend(refusals)
+    began = time.monotonic()
+    assert [one.label for one in await client.predict("hues", [large])] == ["red"]
+    assert suite.world.batches == [1] * 7
+    assert time.monotonic() - began >= 6 * 0.05
+
+
+async def test_a_server_that_stays_overloaded_is_told_before_the_deadline(
+    suite: FakeSuite, client: AsyncClient
+) -> None:
+    large = RED + bytes(1_500_000)
+    suite.world.failures.append(graft.Unavailable("x", reason="OVERLOADED", retry_after_s=100.0))
+    with pytest.raises(graft.Unavailable):
+        await client.predict("hues", [large])
+    assert suite.world.batches == [1]
+
+
+async def test_a_failure_that_no_wait_is_known_for_is_told_at_once(
+    suite: FakeSuite, client: AsyncClient
+) -> None:
+    suite.world.failures.append(graft.Unavailable("gone", retry_after_s=0.01))
+    with pytest.raises(graft.Unavailable, match="gone"):
+        await client.predict("hues", [RED + bytes(1_500_000)])
+    assert suite.world.batches == [1]
 
 
 async def test_nothing_to_predict_is_no_call(suite: FakeSuite, client: AsyncClient) -> None:
