@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,10 @@ from services.predictor.parts import Given, Kind, give, plain
 from services.predictor.served import Name, Revision, Route, Servable
 from services.predictor.source import Source
 from services.predictor.stages import Stages
+
+BACKBONES_AT_ONCE: Final = 2
+"""Backbones that one request has at work, each with a copy of the items: while the device has one
+call's items, the other's are decoded."""
 
 T = TypeVar("T")
 
@@ -139,15 +143,16 @@ class Router:
         deadline: Deadline,
         stages: Stages,
     ) -> Vectors:
-        """One call for each backbone and part of the items that it is given, all at once."""
+        """One call for each backbone and part of the items that it is given, a few at once."""
         wanted: dict[tuple[str, Kind], dict[str, int]] = {}
         for leg in (leg for servable in servables for leg in servable.route.legs):
             kind = plain(items, leg.kind)
             endpoints = wanted.setdefault((leg.backbone, kind), {})
             endpoints |= zip(leg.endpoints, leg.dims, strict=True)
         given = {kind: give(items, kind) for _, kind in wanted}
+        turns = asyncio.Semaphore(BACKBONES_AT_ONCE)
         calls = [
-            self._embed_part(given[kind], backbone, names, deadline)
+            self._embed_part(given[kind], backbone, names, deadline, turns)
             for (backbone, kind), names in wanted.items()
         ]
         embedded: list[Embedded] = await _all(calls)
@@ -159,7 +164,12 @@ class Router:
         }
 
     async def _embed_part(
-        self, given: Given, backbone: str, dims: Mapping[str, int], deadline: Deadline
+        self,
+        given: Given,
+        backbone: str,
+        dims: Mapping[str, int],
+        deadline: Deadline,
+        turns: asyncio.Semaphore,
     ) -> Embedded:
         """The vectors of all items at endpoints of these lengths: zeros of those that lack the
         part."""
@@ -167,9 +177,10 @@ class Router:
             nothing = {name: np.zeros((given.count, dim), np.float32) for name, dim in dims.items()}
             return Embedded(nothing, ())
         try:
-            found = await self._embedder.embed(
-                given.contents, backbone=backbone, endpoints=list(dims), deadline=deadline
-            )
+            async with turns:
+                found = await self._embedder.embed(
+                    given.contents, backbone=backbone, endpoints=list(dims), deadline=deadline
+                )
         except GraftError as error:
             raise given.named(error) from error
         spread = {name: given.spread(vectors) for name, vectors in found.vectors.items()}

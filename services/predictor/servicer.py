@@ -27,8 +27,8 @@ STARTING_S: Final = 1.0
 """After so long a caller may try again, while the limits of the embedder are not known yet."""
 
 ADMITTED_BYTES: Final = 2 * MAX_MESSAGE_BYTES
-"""The items of all requests inside: 128 MiB, of which there are up to four copies at a time, as
-they came and as they go on to the embedder, each as a message and packed."""
+"""The items of all requests inside: 128 MiB. Each is in memory several times: as it came, and for
+each of the router's BACKBONES_AT_ONCE as it goes on, as a message and, while it is sent, packed."""
 
 
 class PredictorServicer(predictor_service_pb2_grpc.PredictorServiceServicer):

@@ -22,9 +22,10 @@ from graft.status import from_rpc_error
 from services.common import metrics
 from services.common.heads.linear import LinearHead
 from services.common.store import Store, open_store
-from services.predictor import servicer
+from services.predictor import router, servicer
 from tests.support.predictor import (
     DIM,
+    OTHER_BACKBONE,
     PROJECT,
     Running,
     linear,
@@ -222,6 +223,24 @@ async def test_requests_are_bounded_by_their_bytes_and_one_is_taken_when_idle(
             running.embedder.gate.set()
             assert len((await first).predictions) == 3
             assert await call(message, timeout=20)
+
+
+async def test_the_backbones_of_one_request_take_turns(
+    running: Running, folder: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(router, "BACKBONES_AT_ONCE", 1)
+    publish(folder, "a", sure("cat"))
+    publish(folder, "b", sure("cat"), backbone=OTHER_BACKBONE)
+    models = [f"{PROJECT}/models/{name}" for name in "ab"]
+    items = [content_pb2.Content(image=png())]
+    running.embedder.gate.clear()
+    call = running.stub.PredictMany(pb.PredictManyRequest(models=models, items=items), timeout=20)
+    await _until(lambda: running.embedder.asked)
+    await asyncio.sleep(0.05)
+    assert len(running.embedder.asked) == 1
+    running.embedder.gate.set()
+    assert len((await call).results) == 2
+    assert len(running.embedder.asked) == 2
 
 
 async def test_calls_in_flight_are_answered_before_the_end(folder: Store) -> None:
