@@ -60,8 +60,9 @@ class Distillation:
         kept = held_back(len(every))
         learnt = Pictures(every.pixels[kept:], every.labels[kept:], every.classes)
         master = self._teacher(found, look)
-        start = _known()
-        student = teach(master, learnt, Plan(), self._work, start=start, until=until, say=say)
+        student = teach(
+            lambda: master, learnt, Plan(), self._work, start=_known(), until=until, say=say
+        )
         made = self._work / "made"
         _export(student, made, f"distilled from {found.name} on {len(learnt)} pictures", found)
         result = self._check(master, made, every.pixels[:kept])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from graft.errors import DeadlineExceeded
 from services.embedder.distill.course import Course, Place, Plan
 from services.embedder.distill.pictures import Pictures
-from services.embedder.distill.teacher import Lessons, Teacher, listen
+from services.embedder.distill.teacher import Lessons, Teacher, heard, listen
 
 if TYPE_CHECKING:
     from services.embedder.distill.student import Weights
@@ -28,7 +28,7 @@ Say = Callable[[str, float], None]
 
 
 def teach(
-    teacher: Teacher,
+    teacher: Callable[[], Teacher],
     pictures: Pictures,
     plan: Plan,
     work: Path,
@@ -40,28 +40,31 @@ def teach(
     """The student as a keras.Model, taught until time.monotonic() is `until`, from the weights
     `start` on or from a seed.
 
-    All steps go on where they stopped in `work`. Raises DeadlineExceeded when the teacher has not
+    All steps go on where they stopped in `work`; the teacher is opened if there is still something
+    to ask it. Raises DeadlineExceeded when the teacher has not
     even seen each picture once by then.
     """
     began = time.monotonic()
     enough_at = began + LISTENING_SHARE * (until - began)
 
-    def heard(done: int, of: int) -> None:
+    def listening(done: int, of: int) -> None:
         say("listening to the teacher", done / of)
         if time.monotonic() >= until:
             text = "the teacher needs more time for the pictures; the same command goes on from"
             text = f"{text} here, a longer --budget ends it. Received: {done} of {of} views"
             raise DeadlineExceeded(text)
 
-    lessons = listen(
-        work / "teacher",
-        teacher,
-        pictures,
-        views=plan.views,
-        seed=plan.seed,
-        enough=lambda: time.monotonic() >= enough_at,
-        progress=heard,
-    )
+    lessons = heard(work / "teacher", len(pictures))
+    if len(lessons.views) < plan.views:
+        lessons = listen(
+            work / "teacher",
+            teacher(),
+            pictures,
+            views=plan.views,
+            seed=plan.seed,
+            enough=lambda: time.monotonic() >= enough_at,
+            progress=listening,
+        )
     taught, course = _course(lessons, pictures, plan, work, start)
 
     def learnt(place: Place, spent: float) -> None:

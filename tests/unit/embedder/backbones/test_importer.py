@@ -237,7 +237,7 @@ def test_the_bundled_backbone_is_the_one_that_is_pinned(store: Store) -> None:
     bundled.ensure(store)
     backbone = catalogue.find(store, BackboneName(bundled.NAME))
     assert backbone.digest == bundled.DIGEST
-    assert sum(file.size_bytes for file in backbone.files) <= 8 * 1024 * 1024
+    assert sum(file.size_bytes for file in backbone.files) <= 8_000_000
     before = backbone.import_time
     bundled.ensure(store)
     assert catalogue.find(store, BackboneName(bundled.NAME)).import_time == before
