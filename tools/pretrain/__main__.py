@@ -12,7 +12,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 SHARED: Final = Path(__file__).resolve().parents[3] / "shared"
 TEACHER: Final = "mobilenet_v2_100_224_tf2ptq"
@@ -23,7 +23,8 @@ def main() -> int:
     """Teach; answers the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tools.pretrain", description=__doc__)
     parser.add_argument("work", type=Path, help="the folder of what is made on the way")
-    parser.add_argument("--minutes", type=float, default=96.0, help="when to be done")
+    parser.add_argument("--minutes", type=float, default=75.0, help="when to be done")
+    parser.add_argument("--start", type=Path, help="a student that was trained before, to go on")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     wanted = parser.parse_args()
     if not (SHARED / "pretrain").is_dir():
@@ -48,7 +49,17 @@ def _teach(wanted: argparse.Namespace, until: float) -> None:
     teacher = partial(
         open_teacher, SHARED / "backbones" / TEACHER, side, (0.0, 1.0), threads=wanted.threads
     )
-    teach(teacher, found, Plan(), wanted.work, until=until, say=_Teller())
+    start = _start(wanted.start) if wanted.start else None
+    teach(teacher, found, Plan(), wanted.work, start=start, until=until, say=_Teller())
+
+
+def _start(folder: Path) -> list[Any]:
+    """The weights of a student that was trained before: exported, or the prototype."""
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(folder))
+    found = loaded.weights if hasattr(loaded, "weights") else loaded.variables_
+    return [each.numpy() for each in found]
 
 
 class _Teller:

@@ -39,8 +39,8 @@ class Plan:
     """How often a picture is looked at anew, sizes of views with the share of the time at which
     each begins, and rates of learning."""
 
-    views: int = 4
-    sizes: tuple[tuple[float, int], ...] = ((0.0, 64), (0.6, 96))
+    views: int = 3
+    sizes: tuple[tuple[float, int], ...] = ((0.0, 64), (0.85, 96))
     rate: float = 1e-3
     warm_up: float = 0.03
     decay: float = 0.6

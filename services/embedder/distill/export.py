@@ -33,11 +33,10 @@ def save(weights: Weights, shape: Shape, folder: Path, metadata: Mapping[str, ob
     """Writes the SavedModel and its metadata.json."""
     exported = Exported(weights, shape)
     images = tf.TensorSpec([None, None, None, 3], tf.float32, "images")
-    _, every = (
+    signature = tf.function(lambda images: exported.endpoints(images), input_signature=[images])
+    for endpoints in (False, True):
         exported.__call__.get_concrete_function(images, return_endpoints=endpoints)
-        for endpoints in (False, True)
-    )
-    tf.saved_model.save(exported, str(folder), signatures={"endpoints": every})
+    tf.saved_model.save(exported, str(folder), signatures={"endpoints": signature})
     (folder / FINGERPRINT).unlink()  # random in part
     shutil.rmtree(folder / "assets", ignore_errors=True)  # empty
     (folder / METADATA).write_text(json.dumps(metadata, indent=1) + "\n")
@@ -46,23 +45,16 @@ def save(weights: Weights, shape: Shape, folder: Path, metadata: Mapping[str, ob
 def read(folder: Path) -> Weights:
     """The weights that `save` has written to a folder."""
     loaded = tf.saved_model.load(str(folder))
-    found: Weights = []
-    for kernel, norm in zip(loaded.kernels, loaded.norms, strict=True):
-        found += [kernel.numpy(), *norm.numpy()]
-    return found
+    return [np.asarray(each.numpy(), np.float32) for each in loaded.weights]
 
 
 class Exported(tf.Module):  # type: ignore[misc]
-    """The network of weights that stand: for each convolution its kernel, and its normalisation
-    [4, out], as one variable each costs 0.1 MB less."""
+    """The network of weights that stand."""
 
     def __init__(self, weights: Weights, shape: Shape) -> None:
         super().__init__()
         self._shape = shape
-        self.kernels = [tf.Variable(each) for each in weights[::PER_CONVOLUTION]]
-        every = range(0, len(weights), PER_CONVOLUTION)
-        norms = (weights[at + 1 : at + PER_CONVOLUTION] for at in every)
-        self.norms = [tf.Variable(np.stack(each)) for each in norms]
+        self.weights = [tf.Variable(each) for each in weights]
 
     @tf.function(autograph=False)  # type: ignore[untyped-decorator]
     def __call__(self, images: Any, return_endpoints: bool = False) -> Any:
@@ -72,19 +64,17 @@ class Exported(tf.Module):  # type: ignore[misc]
 
     def endpoints(self, images: Any) -> dict[str, Any]:
         """The maps of strides 4 to 32, and the vector."""
-        standing = _Standing(zip(self.kernels, self.norms, strict=True))
-        maps = forward(standing, images, self._shape)
+        maps = forward(_Standing(iter(self.weights)), images, self._shape)
         return {**maps, DEFAULT: tf.reduce_mean(maps[LAST], axis=[1, 2])}
 
 
 class _Standing:
     """Of weights that stand."""
 
-    def __init__(self, weights: Iterator[tuple[Any, Any]]) -> None:
+    def __init__(self, weights: Iterator[Any]) -> None:
         self._weights = weights
 
     def convolved(self, x: Any, wide: int, kernel: int, stride: int) -> Any:
-        weights, norm = next(self._weights)
-        gamma, beta, mean, variance = tf.unstack(norm)
-        x = tf.nn.conv2d(x, weights, stride, "SAME")
+        kernels, gamma, beta, mean, variance = (next(self._weights) for _ in range(PER_CONVOLUTION))
+        x = tf.nn.conv2d(x, kernels, stride, "SAME")
         return tf.nn.relu(tf.nn.batch_normalization(x, mean, variance, beta, gamma, EPSILON))

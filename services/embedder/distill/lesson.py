@@ -7,11 +7,8 @@ The loss of a batch of views is the sum of
 - half as much of the same for the pooled maps of stride 16;
 - the Kullback-Leibler divergence of who resembles whom in the batch: softmax over the cosines of a
   view with the others, divided by TEMPERATURE (as in SEED, Fang et al. 2021). The student's
-  vectors enter without a map, since it is their angles that a head separates;
+  vectors enter as they are, since it is their angles that a head separates;
 - half the cross-entropy of the classes of the pictures in the view, where pictures have one.
-
-The student's vector enters everywhere as heads take it, with the root taken of each number (see
-services/common/heads/blocks.py).
 """
 
 from __future__ import annotations
@@ -31,10 +28,6 @@ _MIDDLE_WEIGHT: Final = 0.5
 _LIKENESS_WEIGHT: Final = 0.5
 _CLASS_WEIGHT: Final = 0.5
 _SELF: Final = 1e4
-VECTOR: Final = "vector"
-"""The answer that is the student's vector itself, rooted."""
-_FLOOR: Final = 1e-3
-"""Keeps the slope of the root finite at 0."""
 
 
 class Lesson(keras.Model):  # type: ignore[misc]
@@ -54,11 +47,13 @@ class Lesson(keras.Model):  # type: ignore[misc]
     def call(self, images: Any, training: bool = False) -> dict[str, Any]:
         """What the student says: `vector` and, for each endpoint and the classes, its answer."""
         maps = self.student(images, training=training)
-        last, middle = _root(self._mean(maps[LAST])), self._mean(maps[MIDDLE])
-        said = {name: each(middle if name == MIDDLE else last) for name, each in self._maps.items()}
+        vector, middle = self._mean(maps[LAST]), self._mean(maps[MIDDLE])
+        said = {
+            name: each(middle if name == MIDDLE else vector) for name, each in self._maps.items()
+        }
         if self._classify is not None:
-            said["classes"] = self._classify(last)
-        return {**said, VECTOR: last}
+            said["classes"] = self._classify(vector)
+        return {**said, "vector": vector}
 
     def compute_loss(
         self,
@@ -73,7 +68,7 @@ class Lesson(keras.Model):  # type: ignore[misc]
         loss = _distance(wanted[DEFAULT], y_pred[DEFAULT])
         if MIDDLE in wanted:
             loss += _MIDDLE_WEIGHT * _distance(wanted[MIDDLE], y_pred[MIDDLE])
-        loss += _LIKENESS_WEIGHT * _unlikeness(wanted[DEFAULT], y_pred[VECTOR])
+        loss += _LIKENESS_WEIGHT * _unlikeness(wanted[DEFAULT], y_pred["vector"])
         if self._classify is not None:
             entropy = keras.losses.categorical_crossentropy(
                 y["classes"], y_pred["classes"], from_logits=True
@@ -93,10 +88,6 @@ def targets(lessons: Lessons, number: int, rows: Any) -> dict[str, Any]:
 
 def _dense(dim: int) -> Any:
     return layers.Dense(dim, dtype="float32")
-
-
-def _root(vector: Any) -> Any:
-    return ops.sqrt(vector + _FLOOR)
 
 
 def _distance(wanted: Any, said: Any) -> Any:

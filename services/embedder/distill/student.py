@@ -1,10 +1,10 @@
 """The student: a residual network of plain convolutions, 1.9 million parameters.
 
 Plain convolutions rather than depthwise ones, as a CPU trains and runs them several times faster
-at the same count of multiplications. Each halving is followed by residual blocks whose first
-convolution, of 1 x 1, narrows the map (as in Darknet-53, Redmon and Farhadi 2018). Every
-convolution is followed by batch normalisation. What the network is made of is passed to `forward`:
-layers to train, or weights that stand.
+at the same count of multiplications. Each halving is followed by one residual block whose first
+convolution, of 1 x 1, halves the channels (as in Darknet-53, Redmon and Farhadi 2018), so that
+every stage costs about the same. Every convolution is followed by batch normalisation. What the
+network is made of is passed to `forward`: layers to train, or weights that stand.
 """
 
 from __future__ import annotations
@@ -34,12 +34,9 @@ PER_CONVOLUTION: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Channels at strides 2, 4, 8, 16 and 32, how many residual blocks follow each halving, and
-    by how much these narrow the map."""
+    """Channels at strides 2, 4, 8, 16 and 32."""
 
-    channels: tuple[int, ...] = (24, 48, 96, 192, 384)
-    blocks: tuple[int, ...] = (0, 1, 2, 3, 1)
-    narrowed: tuple[int, ...] = (2, 2, 2, 2, 4)
+    channels: tuple[int, int, int, int, int] = (24, 48, 96, 192, 384)
 
     @property
     def dim(self) -> int:
@@ -57,11 +54,10 @@ class Parts(Protocol):
 def forward(parts: Parts, images: Any, shape: Shape) -> dict[str, Any]:
     """Images [N, H, W, 3] in [0, 1] -> {stride4, stride8, stride16, stride32: [N, h, w, c]}."""
     x, maps = images * 2.0 - 1.0, {}
-    stages = zip(shape.channels, shape.blocks, shape.narrowed, strict=True)
-    for number, (wide, blocks, narrowed) in enumerate(stages, start=1):
+    for number, wide in enumerate(shape.channels, start=1):
         x = parts.convolved(x, wide, 3, 2)
-        for _ in range(blocks):
-            x = x + parts.convolved(parts.convolved(x, wide // narrowed, 1, 1), wide, 3, 1)
+        if number > 2:
+            x = x + parts.convolved(parts.convolved(x, wide // 2, 1, 1), wide, 3, 1)
         if number > 1:
             maps[f"stride{2**number}"] = x
     return maps

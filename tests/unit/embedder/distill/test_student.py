@@ -43,7 +43,7 @@ def test_weights_are_taken_out_and_put_in_again() -> None:
 
 def test_weights_of_another_shape_are_refused() -> None:
     wide = weights_of(student(Shape((8, 8, 16, 16, 24)), seed=0))
-    deep = weights_of(student(Shape(blocks=(0, 1, 2, 4, 1)), seed=0))
-    for given in (wide, deep, deep[:-1]):
+    short = weights_of(student(Shape(), seed=0))[:-1]
+    for given in (wide, short):
         with pytest.raises(ValueError, match="shape"):
             put(student(Shape(), seed=0), given)
