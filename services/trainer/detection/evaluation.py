@@ -79,6 +79,7 @@ def evaluate(
     if trained.known is not None:
         _add_unknown(evaluation, trained.known)
     by_label = score.by_label(overlap=0.5)
+    things = tally(scenes, detector.thresholds.astype(np.float64)).things
     for number, (label, counts) in enumerate(zip(detector.labels, errors, strict=True)):
         evaluation.per_class.append(
             _class(
@@ -86,7 +87,7 @@ def evaluate(
                 counts,
                 by_label[number],
                 float(detector.thresholds[number]),
-                independent_share(_things(scenes, number), groups),
+                independent_share(things[:, number], groups),
             )
         )
     return evaluation
@@ -153,12 +154,6 @@ def _errors(trained: Trained, thresholds: dict[int, NDArray[np.float64]]) -> lis
         found = count_errors(_of_fold(trained, fold), chosen)
         total = [some + more for some, more in zip(total, found, strict=True)]
     return total
-
-
-def _things(scenes: Sequence[Scene], label: int) -> NDArray[np.int64]:
-    """How many things of a label each picture shows, `[n]`."""
-    truths = [scene.truth for scene in scenes]
-    return np.array([((one.labels == label) & ~one.crowd).sum() for one in truths], np.int64)
 
 
 def _class(
